@@ -4,9 +4,12 @@
 //! them, reads their [codec headers](codec), repairs their [clock](timeline) and fans them out ([`broadcast`]). It opens no
 //! socket, reads no clock and depends on no runtime.
 
+pub mod broadcast;
 pub mod codec;
 pub mod frame;
+pub mod ring;
 pub mod time;
+pub mod timeline;
 pub mod track;
 
 pub use codec::Codec;
