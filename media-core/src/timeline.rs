@@ -201,7 +201,7 @@ impl Timeline {
                 clock.offset_us = self.offset_us;
             } else {
                 // A late track starts with the others, unless its clock has nothing to do with theirs.
-                let aligned = (input_us.saturating_add(offset) - edge).abs() <= max_skew;
+                let aligned = distance(input_us.saturating_add(offset), edge) <= max_skew;
                 clock.offset_us = if aligned { offset } else { edge.saturating_sub(input_us) };
             }
             clock.epoch = epoch;
@@ -213,7 +213,7 @@ impl Timeline {
         if own_clock_holds {
             return None;
         }
-        if clock.epoch != epoch && (input_us.saturating_add(offset) - edge).abs() <= max_skew {
+        if clock.epoch != epoch && distance(input_us.saturating_add(offset), edge) <= max_skew {
             // Another track jumped first, by the same amount; this one follows it.
             clock.follow(epoch, offset);
             return None;
@@ -226,7 +226,7 @@ impl Timeline {
     }
 
     fn composition(&self, composition_us: i64, output: Timescale) -> i64 {
-        if composition_us.abs() > micros(self.config.max_composition) {
+        if distance(composition_us, 0) > micros(self.config.max_composition) {
             return 0;
         }
         // Rounded to nearest, so that 33 ms and 34 ms stay apart by whole ticks of 90 kHz.
@@ -237,6 +237,10 @@ impl Timeline {
 
 fn clock_output(clocks: &[Clock], index: usize) -> Timescale {
     clocks.get(index).map_or(Timescale::MICROS, |clock| clock.output)
+}
+
+fn distance(a: i64, b: i64) -> i64 {
+    a.saturating_sub(b).saturating_abs()
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -262,8 +266,8 @@ impl Clock {
     fn reconfigure(&mut self, track: &Track, output: Timescale) {
         if output != self.output {
             // Up, so that what follows is later on the new clock as well.
-            let carry = |ticks: i64| Timestamp(ticks).rescale(self.output, output).0.saturating_add(1);
-            self.last_out = self.last_out.map(carry);
+            let carried = |ticks: i64| Timestamp(ticks).rescale(self.output, output).0.saturating_add(1);
+            self.last_out = self.last_out.map(carried);
             self.output = output;
         }
         self.expected = None;
@@ -282,7 +286,7 @@ impl Clock {
     fn place(&mut self, wanted_us: i64, data: &[u8], max_drift: Duration) -> (i64, bool) {
         let wanted = Timestamp(wanted_us).rescale(Timescale::MICROS, self.output).0;
         let drift = micros(max_drift).saturating_mul(i64::from(self.output.hz())) / 1_000_000;
-        let counted = self.expected.filter(|expected| (expected - wanted).abs() <= drift);
+        let counted = self.expected.filter(|expected| distance(*expected, wanted) <= drift);
         let target = counted.unwrap_or(wanted);
         let dts = match self.last_out {
             Some(last) if target <= last => last.saturating_add(1),
@@ -296,5 +300,245 @@ impl Clock {
             _ => None,
         };
         (dts, dts != target)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::track::{Audio, Params, Video};
+
+    const WRAP_MS: i64 = 1 << 32;
+
+    fn video() -> Track {
+        Track {
+            id: TrackId::video(0),
+            codec: Codec::H264,
+            timescale: Timescale::MICROS,
+            config: Bytes::new(),
+            params: Params::Video(Video::default()),
+            rfc6381: "".into(),
+        }
+    }
+
+    fn audio() -> Track {
+        Track {
+            id: TrackId::audio(0),
+            codec: Codec::Mp3,
+            params: Params::Audio(Audio { sample_rate: 48_000, channels: 2 }),
+            ..video()
+        }
+    }
+
+    fn frame(track: TrackId, dts_ms: i64, composition_ms: i64) -> Frame {
+        // An MPEG-1 layer III header at 48 kHz, so that audio is counted at 1152 samples a frame.
+        let data = Bytes::from_static(&[0xff, 0xfb, 0x94, 0x00, 0, 0, 0, 0]);
+        let dts = Timestamp(dts_ms.rem_euclid(WRAP_MS) * 1000);
+        Frame { track, dts, pts: dts.offset(composition_ms * 1000), keyframe: true, data }
+    }
+
+    struct Rig {
+        timeline: Timeline,
+        last: std::collections::HashMap<TrackId, i64>,
+        jumps: Vec<Jump>,
+        clamped: usize,
+    }
+
+    impl Rig {
+        fn new() -> Self {
+            let mut timeline = Timeline::new(Config::rtmp());
+            timeline.track(&video());
+            timeline.track(&audio());
+            Self { timeline, last: std::collections::HashMap::new(), jumps: Vec::new(), clamped: 0 }
+        }
+
+        /// Pushes a frame, checks the invariant, and returns the output time in milliseconds.
+        fn push(&mut self, track: TrackId, dts_ms: i64) -> i64 {
+            let repaired = self.timeline.frame(frame(track, dts_ms, 0)).expect("the track was added");
+            let dts = repaired.frame.dts.0;
+            if let Some(last) = self.last.insert(track, dts) {
+                assert!(dts > last, "decode time went from {last} to {dts}");
+            }
+            self.jumps.extend(repaired.rebased);
+            self.clamped += usize::from(repaired.clamped);
+            let scale = if track == video().id { Timescale::VIDEO } else { Timescale::new(48_000).unwrap() };
+            repaired.frame.dts.rescale(scale, Timescale::MILLIS).0
+        }
+
+        /// `seconds` of 30 fps video and 24 ms audio, starting at `from_ms` of the publisher's clock.
+        fn play(&mut self, from_ms: i64, seconds: i64) -> (i64, i64) {
+            let mut out = Vec::new();
+            let mut audio_at = 0;
+            for n in 0..seconds * 30 {
+                let at = n * 1000 / 30;
+                while audio_at <= at {
+                    out.push(self.push(audio().id, from_ms + audio_at));
+                    audio_at += 24;
+                }
+                out.push(self.push(video().id, from_ms + at));
+            }
+            (out[0], out[out.len() - 1])
+        }
+    }
+
+    #[test]
+    fn trap_4_the_wrap_at_2_to_the_32_is_invisible() {
+        let mut rig = Rig::new();
+        let (start, end) = rig.play(WRAP_MS - 300_000, 600);
+        assert!(rig.jumps.is_empty() && rig.clamped == 0, "{:?} {}", rig.jumps, rig.clamped);
+        assert!((599_000..600_100).contains(&(end - start)), "{}", end - start);
+    }
+
+    #[test]
+    fn trap_4_signed_31_bit_clocks_pass_their_sign_change() {
+        let mut rig = Rig::new();
+        rig.play((1 << 31) - 5_000, 10);
+        assert!(rig.jumps.is_empty());
+    }
+
+    #[test]
+    fn trap_5_a_step_back_of_hours_is_one_discontinuity_and_no_hole() {
+        let mut rig = Rig::new();
+        let (_, before) = rig.play(7_200_000, 10);
+        let (after, _) = rig.play(0, 10);
+        assert_eq!(rig.jumps.len(), 1, "{:?}", rig.jumps);
+        assert!((0..=100).contains(&(after - before)), "{}", after - before);
+    }
+
+    #[test]
+    fn trap_5_a_step_forward_of_an_hour_is_one_discontinuity_and_no_hole() {
+        let mut rig = Rig::new();
+        let (_, before) = rig.play(0, 10);
+        let (after, end) = rig.play(3_610_000, 10);
+        assert_eq!(rig.jumps.len(), 1, "{:?}", rig.jumps);
+        assert!((0..=100).contains(&(after - before)) && end - after < 10_100);
+    }
+
+    #[test]
+    fn the_second_track_follows_the_first_over_a_jump() {
+        let mut rig = Rig::new();
+        rig.play(0, 1);
+        let video_at = rig.push(video().id, 3_600_000);
+        // Audio still on the old clock, then on the new one.
+        rig.push(audio().id, 1_010);
+        let audio_at = rig.push(audio().id, 3_600_010);
+        assert_eq!(rig.jumps.len(), 1);
+        assert!((audio_at - video_at - 10).abs() <= 100, "{video_at} {audio_at}");
+    }
+
+    #[test]
+    fn trap_5_small_steps_back_are_clamped_without_a_discontinuity() {
+        let mut rig = Rig::new();
+        rig.push(video().id, 1000);
+        rig.push(video().id, 1033);
+        rig.push(video().id, 900);
+        assert_eq!(rig.push(video().id, 1100), 1100);
+        assert!(rig.jumps.is_empty());
+        assert_eq!(rig.clamped, 1);
+    }
+
+    #[test]
+    fn one_bad_sample_does_not_stop_the_stream() {
+        let mut rig = Rig::new();
+        rig.play(0, 5);
+        rig.push(video().id, 2_000_000_000);
+        let (from, to) = rig.play(5_000, 5);
+        assert!(to - from < 5_100 && from < 5_300, "{from} {to}");
+    }
+
+    #[test]
+    fn trap_38_audio_is_counted_in_samples_and_re_anchored_when_it_drifts() {
+        let mut timeline = Timeline::new(Config::rtmp());
+        timeline.track(&audio());
+        let out = |timeline: &mut Timeline, ms| timeline.frame(frame(audio().id, ms, 0)).unwrap().frame.dts.0;
+        // 24 ms frames whose timestamps jitter by a few milliseconds.
+        for (n, jitter) in [0, 3, -2, 5, 0].into_iter().enumerate() {
+            let n = n as i64;
+            assert_eq!(out(&mut timeline, 1000 + n * 24 + jitter), 48_000 + n * 1152);
+        }
+        // Half a second was lost: the next frame is where its timestamp says.
+        assert_eq!(out(&mut timeline, 1620), 1620 * 48);
+    }
+
+    #[test]
+    fn a_late_track_starts_with_the_others_even_from_a_clock_of_its_own() {
+        let mut rig = Rig::new();
+        for n in 0..60 {
+            rig.push(video().id, 500_000 + n * 33);
+        }
+        let at = rig.push(audio().id, 0);
+        assert!((at - 501_947).abs() < 50, "{at}");
+        assert_eq!(rig.push(audio().id, 24), at + 24);
+        assert!(rig.jumps.is_empty());
+    }
+
+    #[test]
+    fn a_continuation_starts_where_it_is_told() {
+        let mut timeline = Timeline::starting_at(Config::rtmp(), 90_000_000);
+        timeline.track(&video());
+        let repaired = timeline.frame(frame(video().id, 4_000_000_000, 0)).unwrap();
+        assert_eq!(repaired.frame.dts, Timestamp(90 * 90_000));
+        assert!(repaired.rebased.is_none());
+    }
+
+    #[test]
+    fn trap_6_composition_offsets_keep_their_sign_and_absurd_ones_are_dropped() {
+        let mut timeline = Timeline::new(Config::rtmp());
+        timeline.track(&video());
+        let mut offset = |at, cts| {
+            let frame = timeline.frame(frame(video().id, at, cts)).unwrap().frame;
+            frame.pts.since(frame.dts)
+        };
+        assert_eq!(offset(0, 67), 6030);
+        assert_eq!(offset(33, -34), -3060);
+        assert_eq!(offset(67, 16_777_182), 0);
+    }
+
+    #[test]
+    fn a_changed_sampling_frequency_keeps_time_going_forward() {
+        let mut rig = Rig::new();
+        rig.play(0, 1);
+        let slower = Audio { sample_rate: 44_100, channels: 2 };
+        rig.timeline.track(&Track { params: Params::Audio(slower), ..audio() });
+        let next = rig.timeline.frame(frame(audio().id, 1_010, 0)).unwrap().frame.dts;
+        assert!((next.0 - 44_541).abs() < 4_410, "{next:?}");
+    }
+
+    #[test]
+    fn frames_of_unknown_tracks_are_refused() {
+        assert!(Timeline::new(Config::rtmp()).frame(frame(TrackId::video(3), 0, 0)).is_none());
+    }
+
+    proptest! {
+        #[test]
+        fn decode_times_always_increase(
+            steps in proptest::collection::vec((any::<bool>(), prop_oneof![
+                8 => -60_i64..120,
+                2 => -10_000_i64..10_000,
+                1 => any::<u32>().prop_map(i64::from),
+            ]), 1..400),
+        ) {
+            let mut rig = Rig::new();
+            let mut at = 0;
+            for (is_video, step) in steps {
+                at += step;
+                rig.push(if is_video { video().id } else { audio().id }, at);
+            }
+        }
+
+        #[test]
+        fn any_timestamp_is_survived(raw in any::<i64>(), pts in any::<i64>(), second in any::<i64>()) {
+            for config in [Config::rtmp(), Config::default()] {
+                let mut timeline = Timeline::new(config);
+                timeline.track(&video());
+                for dts in [raw, second, raw] {
+                    let frame = Frame { dts: Timestamp(dts), pts: Timestamp(pts), ..frame(video().id, 0, 0) };
+                    timeline.frame(frame);
+                }
+            }
+        }
     }
 }
