@@ -1,1 +1,3 @@
-//! placeholder
+//! RTMP and Enhanced RTMP as sans-IO sessions.
+
+pub mod flv;
