@@ -1,0 +1,133 @@
+//! Rules between settings.
+
+use std::fs::File;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+
+use super::error::ConfigError;
+use super::load::Draft;
+use super::sections::Config;
+
+/// Checks all rules whose settings could be read.
+pub(super) fn check(draft: &mut Draft) {
+    targets(draft);
+    tls(draft);
+    ports(draft);
+    open_mode(draft);
+}
+
+fn targets(draft: &mut Draft) {
+    let hls = draft.config.hls.clone();
+    if draft.sound(&["hls.part_ms", "hls.target_duration_s"])
+        && hls.part_ms * 2 > hls.target_duration_s * 1000
+    {
+        let problem =
+            format!("{} ms is more than half of a segment of {} s", hls.part_ms, hls.target_duration_s);
+        let error = ConfigError::new(draft.origin("hls.part_ms"), "hls.part_ms", problem);
+        draft.errors.push(error.allowed("at most half of hls.target_duration_s"));
+    }
+    if !draft.sound(&["hls.window_s", "hls.target_duration_s"]) {
+        return;
+    }
+    if hls.window_s < hls.target_duration_s * 3 {
+        let problem =
+            format!("{} s is less than three segments of {} s", hls.window_s, hls.target_duration_s);
+        let error = ConfigError::new(draft.origin("hls.window_s"), "hls.window_s", problem);
+        draft.errors.push(error.allowed("at least three times hls.target_duration_s"));
+    } else if hls.low_latency && hls.window_s <= hls.target_duration_s * 6 {
+        let message = "does not exceed six times hls.target_duration_s: every playlist update is sent whole";
+        draft.warn("hls.window_s", message);
+    }
+}
+
+fn tls(draft: &mut Draft) {
+    const PAIR: [&str; 2] = ["http.tls_cert", "http.tls_key"];
+    if !draft.sound(&PAIR) {
+        return;
+    }
+    let http = draft.config.http.clone();
+    match (&http.tls_cert, &http.tls_key) {
+        (Some(_), None) => incomplete_pair(draft, PAIR[0], PAIR[1]),
+        (None, Some(_)) => incomplete_pair(draft, PAIR[1], PAIR[0]),
+        (Some(cert), Some(key)) => {
+            readable(draft, PAIR[0], cert);
+            readable(draft, PAIR[1], key);
+        }
+        (None, None) => {}
+    }
+}
+
+fn incomplete_pair(draft: &mut Draft, given: &str, missing: &str) {
+    let error = ConfigError::new(draft.origin(given), given, format!("is set, but {missing} is not"));
+    draft.errors.push(error.allowed("both, or neither"));
+}
+
+fn readable(draft: &mut Draft, path: &str, file: &PathBuf) {
+    if let Err(error) = File::open(file) {
+        let problem = format!("{} cannot be read: {error}", file.display());
+        draft.errors.push(ConfigError::new(draft.origin(path), path, problem));
+    }
+}
+
+impl Config {
+    /// The listeners that will be opened, by setting.
+    pub(super) fn listeners(&self) -> Vec<(&'static str, SocketAddr)> {
+        let tls = self.http.tls_cert.is_some() && self.http.tls_key.is_some();
+        let secure = |address: Option<SocketAddr>| address.filter(|_| tls);
+        [
+            ("http.listen", Some(self.http.listen)),
+            ("http.tls_listen", secure(self.http.tls_listen)),
+            ("rtmp.listen", self.rtmp.listen),
+            ("rtmp.tls_listen", secure(self.rtmp.tls_listen)),
+            ("ops.listen", self.ops.listen),
+        ]
+        .into_iter()
+        .filter_map(|(path, address)| Some((path, address?)))
+        .collect()
+    }
+}
+
+/// No two listeners on one port of one address.
+fn ports(draft: &mut Draft) {
+    let listeners = draft.config.listeners();
+    for (index, (path, address)) in listeners.iter().enumerate() {
+        let earlier = listeners.iter().take(index).find(|(_, other)| clash(*address, *other));
+        let Some((other_path, _)) = earlier else { continue };
+        if !draft.sound(&[path, other_path]) {
+            continue;
+        }
+        // Blame the one that somebody wrote.
+        let (blamed, other) = match draft.origin(path) {
+            super::Origin::Default => (other_path, path),
+            _ => (path, other_path),
+        };
+        let error = ConfigError::new(draft.origin(blamed), *blamed, format!("takes the port of {other}"));
+        draft.errors.push(error.allowed("a port of its own"));
+    }
+}
+
+fn clash(a: SocketAddr, b: SocketAddr) -> bool {
+    a.port() != 0 && a.port() == b.port() && (a.ip() == b.ip() || everything(a.ip()) || everything(b.ip()))
+}
+
+fn everything(ip: IpAddr) -> bool {
+    ip.is_unspecified()
+}
+
+fn open_mode(draft: &mut Draft) {
+    let config = &draft.config;
+    if !config.open {
+        if draft.streams.is_empty() && draft.errors.is_empty() {
+            draft.warn("streams", "is empty and `open` is false: nobody can publish");
+        }
+        return;
+    }
+    let reachable = config
+        .listeners()
+        .into_iter()
+        .find(|(path, address)| *path != "ops.listen" && !address.ip().to_canonical().is_loopback());
+    if let Some((path, address)) = reachable {
+        let message = format!("anybody who reaches {address} ({path}) can publish; meant for development");
+        draft.warn("open", message);
+    }
+}

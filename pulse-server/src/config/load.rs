@@ -1,0 +1,156 @@
+//! The order of the sources, and what is gathered on the way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use super::error::{ConfigError, ConfigErrors, Origin, Warning};
+use super::sections::{Config, Hls, Http, Ingest, Limits, Log, Ops, Rtmp};
+use super::stream::{self, Written};
+use super::table::{Key, Section};
+use super::value::Raw;
+use super::{check, env, file};
+
+/// Where a configuration comes from. Kept by the server, so that a reload reads the same sources again.
+#[derive(Debug, Clone, Default)]
+pub struct Sources {
+    /// The configuration file; where absent, the one that `PULSE_CONFIG` names, if any.
+    pub file: Option<PathBuf>,
+    /// The environment; variables that do not begin with `PULSE_` are left alone.
+    pub env: Vec<(OsString, OsString)>,
+    /// What was given on the command line.
+    pub flags: Flags,
+}
+
+/// Settings given on the command line, as text; they win over everything else.
+#[derive(Debug, Clone, Default)]
+pub struct Flags {
+    /// `--http ADDR`.
+    pub http: Option<String>,
+    /// `--rtmp ADDR`.
+    pub rtmp: Option<String>,
+    /// `--data DIR`.
+    pub data: Option<PathBuf>,
+    /// `--open`.
+    pub open: bool,
+}
+
+impl Flags {
+    /// The value of a flag by its name in the table.
+    fn value(&self, flag: &str) -> Option<String> {
+        match flag {
+            "--http" => self.http.clone(),
+            "--rtmp" => self.rtmp.clone(),
+            "--data" => self.data.as_ref().map(|path| path.to_string_lossy().into_owned()),
+            "--open" => self.open.then(|| "true".to_owned()),
+            _ => None,
+        }
+    }
+}
+
+/// The top level, then every TOML table in the order of the reference.
+pub(super) fn sections() -> Vec<Section> {
+    vec![
+        Config::section(),
+        Http::section(),
+        Rtmp::section(),
+        Hls::section(),
+        Ingest::section(),
+        Ops::section(),
+        Log::section(),
+        Limits::section(),
+    ]
+}
+
+/// A configuration being put together, with everything found wrong so far.
+#[derive(Default)]
+pub(super) struct Draft {
+    pub(super) config: Config,
+    pub(super) streams: Vec<Written>,
+    origins: BTreeMap<String, Origin>,
+    failed: BTreeSet<String>,
+    pub(super) errors: Vec<ConfigError>,
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl Draft {
+    /// Sets one value, or notes why it cannot be.
+    pub(super) fn set(&mut self, key: &Key, raw: &Raw<'_>, origin: Origin) {
+        let path = key.path();
+        match (key.set)(&mut self.config, raw) {
+            Ok(()) => {
+                self.origins.insert(path, origin);
+            }
+            Err(wrong) => {
+                self.failed.insert(path.clone());
+                self.errors.push(ConfigError::new(origin, path, wrong.problem).allowed((key.allowed)()));
+            }
+        }
+    }
+
+    /// Where a setting was last written.
+    pub(super) fn origin(&self, path: &str) -> Origin {
+        self.origins.get(path).cloned().unwrap_or(Origin::Default)
+    }
+
+    /// Whether all of these settings were read without an error, so that a rule between them says something.
+    pub(super) fn sound(&self, paths: &[&str]) -> bool {
+        paths.iter().all(|path| !self.failed.contains(*path))
+    }
+
+    pub(super) fn warn(&mut self, path: &str, message: impl Into<String>) {
+        self.warnings.push(Warning {
+            origin: self.origin(path),
+            field: path.to_owned(),
+            message: message.into(),
+        });
+    }
+
+    fn set_flags(&mut self, flags: &Flags, sections: &[Section]) {
+        for key in sections.iter().flat_map(|section| &section.keys) {
+            let Some(flag) = key.flag else { continue };
+            if let Some(value) = flags.value(flag) {
+                self.set(key, &Raw::Text(&value), Origin::Flag(flag));
+            }
+        }
+    }
+}
+
+/// Reads all sources; what is wrong is in the draft.
+pub(super) fn draft(sources: &Sources) -> Draft {
+    let sections = sections();
+    let mut draft = Draft::default();
+    let environment = env::Environment::new(&sources.env);
+    if let Some(path) = sources.file.clone().or_else(|| environment.config_file()) {
+        file::read(&path, &sections, &mut draft);
+    }
+    environment.apply(&sections, &mut draft);
+    draft.set_flags(&sources.flags, &sections);
+    stream::check(&draft.streams, &mut draft.errors, &mut draft.warnings);
+    check::check(&mut draft);
+    draft.config.streams = draft.streams.iter().map(|written| written.stream.clone()).collect();
+    draft
+}
+
+impl Config {
+    /// Reads and checks everything: flags win over the environment, that over the file, that over the defaults.
+    ///
+    /// # Errors
+    /// All mistakes at once; then nothing of the configuration should be used.
+    pub fn load(sources: &Sources) -> Result<(Self, Vec<Warning>), ConfigErrors> {
+        let draft = draft(sources);
+        if draft.errors.is_empty() {
+            Ok((draft.config, draft.warnings))
+        } else {
+            Err(ConfigErrors(draft.errors))
+        }
+    }
+
+    /// The stream that `key` may publish. Every configured key is compared in constant time, so that the answer's time
+    /// says nothing about how near a guess was.
+    pub fn stream_for_key(&self, key: &str) -> Option<&super::Stream> {
+        let matching =
+            |stream: &super::Stream| stream.keys.iter().fold(false, |hit, own| hit | own.matches(key));
+        self.streams.iter().fold(None, |found, stream| if matching(stream) { Some(stream) } else { found })
+    }
+}

@@ -1,0 +1,224 @@
+//! Every setting of the server. The doc comments are the reference's text (`docs/configuration.md`).
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use super::stream::Stream;
+use super::table::settings;
+use super::value::{Any, HttpUrl, choice};
+
+/// A listener on all IPv4 interfaces: encoders, viewers and load balancers are other machines, and a container that has no
+/// IPv6 cannot bind `[::]`.
+fn everywhere(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::UNSPECIFIED, port))
+}
+
+/// A listener that only this machine reaches.
+fn loopback(port: u16) -> SocketAddr {
+    SocketAddr::from((Ipv4Addr::LOCALHOST, port))
+}
+
+settings! {
+    /// Settings of the server as a whole.
+    pub struct Config in "" {
+        /// Folder for what must survive a restart: the journal of each stream's playlist and the key that signs viewers'
+        /// sessions. Created when missing. One server per folder.
+        data_dir: PathBuf = PathBuf::from("./pulse-data"), Any, Restart, flag "--data";
+        /// Development mode: any stream key made of 1 to 64 characters `A-Z a-z 0-9 _ -` may publish, and the key is the stream's
+        /// id, which everybody sees. Streams listed under `[[streams]]` still need one of their own keys.
+        open: bool = false, Any, NewConnections, flag "--open";
+    }
+    with {
+        /// HTTP and HTTPS: playlists, segments, FLV, the player page.
+        http: Http,
+        /// RTMP and RTMPS.
+        rtmp: Rtmp,
+        /// HLS packaging.
+        hls: Hls,
+        /// What happens to publishers.
+        ingest: Ingest,
+        /// The operator's listener and shutdown.
+        ops: Ops,
+        /// Logging.
+        log: Log,
+        /// Bounds that protect the server.
+        limits: Limits,
+        /// The streams that may be published, and their keys.
+        streams: Vec<Stream>,
+    }
+}
+
+settings! {
+    /// The listeners for viewers: HLS, HTTP-FLV, the player page, `/healthz` and `/readyz`.
+    pub struct Http in "http" at http {
+        /// Address of the HTTP listener. All IPv4 interfaces by default, because viewers are other machines; use `127.0.0.1:8080`
+        /// behind a reverse proxy on the same machine, `[::]:8080` for IPv4 and IPv6. Port 0 takes any free port.
+        listen: SocketAddr = everywhere(8080), Any, Restart, flag "--http";
+        /// Address of the HTTPS listener (HTTP/1.1 and HTTP/2, which Apple's low-latency player needs). Only used when `tls_cert`
+        /// and `tls_key` are set.
+        tls_listen: Option<SocketAddr> = Some(everywhere(8443)), Any, Restart;
+        /// PEM file with the certificate and its chain, for HTTPS and RTMPS. Read again whenever it changes.
+        tls_cert: Option<PathBuf> = None, Any, Restart;
+        /// PEM file with the certificate's private key. Read again whenever it changes.
+        tls_key: Option<PathBuf> = None, Any, Restart;
+        /// The URL under which viewers reach this server, where that is not the address it listens on (behind a proxy). Used in
+        /// what is printed for people; playlists are relative and do not need it.
+        public_url: Option<String> = None, HttpUrl, Live;
+    }
+}
+
+settings! {
+    /// The listeners for encoders and for RTMP players.
+    pub struct Rtmp in "rtmp" at rtmp {
+        /// Address of the RTMP listener. All IPv4 interfaces by default, because encoders are other machines. Port 0 takes any
+        /// free port.
+        listen: Option<SocketAddr> = Some(everywhere(1935)), Any, Restart, flag "--rtmp";
+        /// Address of the RTMPS listener. Only used when `http.tls_cert` and `http.tls_key` are set.
+        tls_listen: Option<SocketAddr> = Some(everywhere(1936)), Any, Restart;
+        /// How long, in milliseconds, messages for RTMP and FLV players are gathered before they are written at once: the more, the
+        /// less a player costs. 0 writes at every video frame, with the audio that is waiting.
+        batch_ms: u64 = 50, 0..=1_000, NewLives;
+        /// Whether a joining player first gets everything since the last key frame, so that it shows a picture at once. Without it
+        /// a player waits for the next key frame and is closer to live.
+        gop_cache: bool = true, Any, NewLives;
+        /// How long, in milliseconds, bytes of a publisher may wait to be read together with those that follow. Saves wake-ups;
+        /// adds this much latency. 0 reads at once.
+        read_merge_ms: u64 = 20, 0..=100, NewConnections;
+        /// Chunk size in bytes that the server uses towards players and encoders.
+        chunk_size: usize = 65_536, 128..=65_536, NewConnections;
+        /// Largest message, in bytes, that a peer may send; one video frame is one message. A larger one closes the connection.
+        max_message_bytes: usize = 8 << 20, (64 << 10)..=(16 << 20) - 1, NewConnections;
+        /// Seconds within which a new connection must have finished its handshake.
+        handshake_timeout_s: u64 = 5, 1..=60, NewConnections;
+        /// Seconds from connecting until a connection must publish or play.
+        command_timeout_s: u64 = 10, 1..=60, NewConnections;
+        /// Seconds after which a player that takes nothing is dropped.
+        stall_timeout_s: u64 = 10, 1..=300, NewConnections;
+    }
+}
+
+choice! {
+    /// How media is packaged for HLS. A stream has one container for all its viewers.
+    pub enum Container {
+        /// Fragmented MP4, audio tracks as renditions of their own.
+        Cmaf = "cmaf",
+        /// MPEG-TS, audio and video muxed.
+        Ts = "ts",
+    }
+}
+
+settings! {
+    /// HLS packaging. Changes apply to playlists that begin later: a playlist's targets are fixed for its life.
+    pub struct Hls in "hls" at hls {
+        /// Whether streams are packaged for HLS at all. Without it RTMP and FLV go on.
+        enabled: bool = true, Any, NewLives;
+        /// `cmaf` carries H.264, HEVC, AV1, VP9, AAC, Opus, MP3, AC-3 and FLAC; `ts` carries H.264, HEVC, AAC, MP3 and AC-3, for old
+        /// players.
+        container: Container = Container::Cmaf, Any, NewLives;
+        /// Whether playlists offer partial segments and blocking reload (Low-Latency HLS). Players that do not know them see
+        /// ordinary segments either way.
+        low_latency: bool = true, Any, NewLives;
+        /// Length of a partial segment in milliseconds; the whole number of video frames nearest to it is used.
+        part_ms: u64 = 200, 50..=2_000, NewLives;
+        /// Target duration of a segment in seconds. A segment ends at the first key frame after it, so an encoder should send a key
+        /// frame at least this often. A stream whose earlier key frames were further apart gets a longer target.
+        target_duration_s: u64 = 4, 1..=30, NewLives;
+        /// Seconds of media that a playlist lists, and that are kept in memory for each stream (60 s of 2 Mbit/s are 15 MB). More
+        /// than six target durations make playlist updates small.
+        window_s: u64 = 60, 6..=3_600, NewLives;
+    }
+}
+
+choice! {
+    /// What happens when a key that is publishing connects again.
+    pub enum Takeover {
+        /// The newcomer takes over at once; after two take-overs in 10 s further ones are refused.
+        Accept = "accept",
+        /// The newcomer is refused while the earlier connection is alive.
+        Reject = "reject",
+    }
+}
+
+settings! {
+    /// What happens to publishers.
+    pub struct Ingest in "ingest" at ingest {
+        /// Seconds for which a stream waits for its encoder to come back. Meanwhile its playlist goes on with gaps; afterwards it
+        /// ends. 0 ends it at once.
+        grace_s: u64 = 60, 0..=3_600, NewLives;
+        /// What happens when an encoder connects with the key of a stream that is live: `accept` lets it take over (the earlier
+        /// connection is usually dead), `reject` refuses it until the earlier one has gone.
+        takeover: Takeover = Takeover::Accept, Any, NewConnections;
+        /// Seconds after which a publisher that sends nothing is dropped.
+        silent_timeout_s: u64 = 10, 1..=300, NewConnections;
+        /// How many streams may be live at the same time in open mode.
+        max_open_streams: usize = 100, 1..=10_000, Live;
+    }
+}
+
+settings! {
+    /// The operator's listener and shutdown.
+    pub struct Ops in "ops" at ops {
+        /// Address of `/metrics` (Prometheus) and `/v1/streams` (what is live). Without authentication, hence only this machine by
+        /// default.
+        listen: Option<SocketAddr> = Some(loopback(9090)), Any, Restart;
+        /// Seconds that SIGTERM leaves to connections and playlists before the process ends.
+        drain_s: u64 = 10, 0..=300, Live;
+    }
+}
+
+choice! {
+    /// How much is logged.
+    pub enum LogLevel {
+        /// Only what needs somebody.
+        Error = "error",
+        /// And what may.
+        Warn = "warn",
+        /// And one line for each event in the life of a stream or a connection.
+        Info = "info",
+        /// And decisions within them.
+        Debug = "debug",
+        /// And messages.
+        Trace = "trace",
+    }
+}
+
+choice! {
+    /// What log lines look like.
+    pub enum LogFormat {
+        /// For people.
+        Text = "text",
+        /// One JSON object a line.
+        Json = "json",
+    }
+}
+
+settings! {
+    /// Logging, to standard error. Stream keys and tokens are never logged.
+    pub struct Log in "log" at log {
+        /// The least important lines that are written.
+        level: LogLevel = LogLevel::Info, Any, Live;
+        /// `text` for people, `json` for machines.
+        format: LogFormat = LogFormat::Text, Any, Restart;
+    }
+}
+
+settings! {
+    /// Bounds that protect the server from its peers. Beyond one, the newcomer is refused; nobody who is connected suffers.
+    pub struct Limits in "limits" at limits {
+        /// Open HTTP and HTTPS connections.
+        http_connections: usize = 16_384, 1..=1_000_000, Live;
+        /// Playlist and part requests that wait for media which does not exist yet.
+        blocked_requests: usize = 16_384, 1..=1_000_000, Live;
+        /// Open RTMP and RTMPS connections.
+        rtmp_connections: usize = 8_192, 1..=1_000_000, Live;
+        /// Open RTMP and RTMPS connections of one address.
+        rtmp_connections_per_address: usize = 2_048, 1..=1_000_000, Live;
+        /// Refused publishers and players of one address whose answer is being delayed (1 to 2 s, against guessing of keys). Beyond
+        /// it they are disconnected without an answer.
+        pending_rejections_per_address: usize = 64, 1..=10_000, Live;
+        /// Most bytes of a stream that are kept for its RTMP and FLV players; also bounds what a joining player gets first.
+        ring_bytes: usize = 16 << 20, (1 << 20)..=(1 << 30), NewLives;
+        /// Most seconds of a stream that are kept for its RTMP and FLV players.
+        ring_s: u64 = 30, 1..=300, NewLives;
+    }
+}
