@@ -1,6 +1,12 @@
 //! What both containers share: their names and why a muxer refuses.
 
-use media_core::{Codec, TrackId};
+pub(crate) mod bits;
+
+use media_core::{Codec, Track, TrackId};
+
+/// The longest decoder configuration that is packaged, in bytes. Real ones are below 1 KiB; an init segment is held as
+/// long as segments refer to it, so this bounds what a publisher can make a stream hold for it.
+pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
 
 /// The container that a stream is packaged in; one for all its tracks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -31,6 +37,11 @@ impl Container {
             Self::MpegTs => "MPEG-TS",
         }
     }
+}
+
+/// The refusal of `track`'s configuration for want of a valid `field`.
+pub(crate) fn bad_config(track: &Track, field: &'static str) -> Error {
+    Error::BadConfig { codec: track.codec, field, len: track.config.len() }
 }
 
 /// Why a muxer refused. The same input will be refused again.
