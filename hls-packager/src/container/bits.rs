@@ -35,6 +35,11 @@ impl<'a> Bits<'a> {
         let at = self.at.checked_add(count)?;
         (at <= self.data.len().checked_mul(8)?).then(|| self.at = at)
     }
+
+    /// Passes over what is left of a byte that was begun.
+    pub(crate) fn align(&mut self) {
+        self.at = self.at.next_multiple_of(8);
+    }
 }
 
 #[cfg(test)]

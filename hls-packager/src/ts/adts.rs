@@ -1,0 +1,269 @@
+//! AAC in ADTS (ISO/IEC 14496-3 §1.A.3.2): the header of each frame, from the AudioSpecificConfig (§1.6.2.1).
+
+use media_core::{Codec, Track};
+
+use crate::container::bits::Bits;
+use crate::container::{Container, Error, bad_config};
+
+/// Header without a CRC.
+const HEADER_BYTES: usize = 7;
+/// What the header's 13-bit frame length can say.
+const MAX_FRAME_BYTES: usize = 0x1fff;
+/// Sampling frequencies by index (table 1.18). ADTS has no other.
+const HZ: [u32; 13] =
+    [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
+/// Audio object types SBR and PS, which wrap another one.
+const SBR: u32 = 5;
+const PS: u32 = 29;
+/// The syntactic element that names a program's channels, as a raw data block announces it.
+const ID_PCE: u32 = 5;
+
+/// The constant part of a track's ADTS headers.
+///
+/// HE-AAC is announced as its core, AAC-LC at the core's sampling frequency: ADTS has no sign for SBR and PS, decoders
+/// find them in the frames (implicit signalling).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Adts {
+    profile: u8,
+    frequency_index: u8,
+    channels: u8,
+    /// The program config element, where `channels` is 0 and refers to one; it then begins each frame.
+    program_config: Vec<u8>,
+}
+
+impl Adts {
+    /// From the track's configuration.
+    pub(super) fn of(track: &Track) -> Result<Self, Error> {
+        let refused = || Error::CodecNotPackaged { codec: Codec::Aac, container: Container::MpegTs };
+        let config = AudioSpecificConfig::read(&track.config)
+            .ok_or_else(|| bad_config(track, "AudioSpecificConfig"))?;
+        // ADTS has two bits for the object type less one: Main, LC, SSR and LTP.
+        if !(1..=4).contains(&config.object_type) || config.short_frames || config.channels > 7 {
+            return Err(refused());
+        }
+        let frequency_index = HZ.iter().position(|&hz| hz == config.hz).ok_or_else(refused)?;
+        Ok(Self {
+            profile: (config.object_type - 1) as u8,
+            frequency_index: frequency_index as u8,
+            channels: config.channels as u8,
+            program_config: config.program_config,
+        })
+    }
+
+    /// The core's sampling frequency in Hz.
+    pub(super) fn hz(&self) -> u32 {
+        HZ.get(usize::from(self.frequency_index)).copied().unwrap_or(48_000)
+    }
+
+    /// The pieces of `frame` in ADTS: header, program config, raw data; `None` when it is empty or too long.
+    pub(super) fn pieces<'a>(&'a self, frame: &'a [u8]) -> Option<([u8; HEADER_BYTES], &'a [u8], &'a [u8])> {
+        let first_element = u32::from(frame.first()? >> 5);
+        let program_config = if first_element == ID_PCE { &[] } else { self.program_config.as_slice() };
+        let len = HEADER_BYTES + program_config.len() + frame.len();
+        (len <= MAX_FRAME_BYTES).then(|| (self.header(len as u16), program_config, frame))
+    }
+
+    /// The header of a frame of `len` bytes, header included.
+    fn header(&self, len: u16) -> [u8; HEADER_BYTES] {
+        [
+            0xff,
+            0xf1, // MPEG-4, no CRC
+            self.profile << 6 | self.frequency_index << 2 | self.channels >> 2,
+            (self.channels & 3) << 6 | (len >> 11) as u8,
+            (len >> 3) as u8,
+            (len as u8 & 7) << 5 | 0x1f,
+            0xfc, // variable rate, one raw data block
+        ]
+    }
+}
+
+/// What ADTS needs of an AudioSpecificConfig.
+struct AudioSpecificConfig {
+    object_type: u32,
+    hz: u32,
+    channels: u32,
+    /// 960 samples a frame instead of 1024.
+    short_frames: bool,
+    program_config: Vec<u8>,
+}
+
+impl AudioSpecificConfig {
+    fn read(config: &[u8]) -> Option<Self> {
+        let mut bits = Bits::new(config);
+        let mut object_type = read_object_type(&mut bits)?;
+        let hz = read_frequency(&mut bits)?;
+        let channels = bits.read(4)?;
+        if matches!(object_type, SBR | PS) {
+            read_frequency(&mut bits)?;
+            object_type = read_object_type(&mut bits)?;
+        }
+        let short_frames = bits.bit()?;
+        if bits.bit()? {
+            bits.skip(14)?; // coreCoderDelay
+        }
+        bits.skip(1)?; // extensionFlag
+        let program_config = if channels == 0 { program_config(&mut bits)? } else { Vec::new() };
+        Some(Self { object_type, hz, channels, short_frames, program_config })
+    }
+}
+
+fn read_object_type(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(5)? {
+        31 => Some(32 + bits.read(6)?),
+        object_type => Some(object_type),
+    }
+}
+
+fn read_frequency(bits: &mut Bits<'_>) -> Option<u32> {
+    match bits.read(4)? {
+        15 => bits.read(24),
+        index => HZ.get(index as usize).copied(),
+    }
+}
+
+/// A program config element (table 4.2) as a raw data block begins with it: the same fields behind the element's id,
+/// aligned anew.
+fn program_config(bits: &mut Bits<'_>) -> Option<Vec<u8>> {
+    let mut out = BitWriter::default();
+    out.put(ID_PCE, 3);
+    let mut copy = |bits: &mut Bits<'_>, count: u32| -> Option<u32> {
+        let value = bits.read(count)?;
+        out.put(value, count);
+        Some(value)
+    };
+    copy(bits, 10)?; // element_instance_tag, object_type, sampling_frequency_index
+    // Front, side and back channel elements of 5 bits, LFE and associated data elements of 4, coupling elements of 5.
+    let mut elements = 0;
+    for (count_bits, element_bits) in [(4, 5), (4, 5), (4, 5), (2, 4), (3, 4), (4, 5)] {
+        elements += copy(bits, count_bits)? * element_bits;
+    }
+    for mixdown_bits in [4, 4, 3] {
+        if copy(bits, 1)? == 1 {
+            copy(bits, mixdown_bits)?;
+        }
+    }
+    for _ in 0..elements {
+        copy(bits, 1)?;
+    }
+    bits.align();
+    out.align();
+    let comment = bits.read(8)?;
+    out.put(comment, 8);
+    for _ in 0..comment {
+        out.put(bits.read(8)?, 8);
+    }
+    Some(out.bytes)
+}
+
+/// Bits appended most significant first.
+#[derive(Default)]
+struct BitWriter {
+    bytes: Vec<u8>,
+    /// Bits of the last byte that are taken; 0 when it is full or there is none.
+    taken: u32,
+}
+
+impl BitWriter {
+    fn put(&mut self, value: u32, count: u32) {
+        for shift in (0..count).rev() {
+            if self.taken == 0 {
+                self.bytes.push(0);
+            }
+            if let Some(last) = self.bytes.last_mut() {
+                *last |= ((value >> shift & 1) as u8) << (7 - self.taken);
+            }
+            self.taken = (self.taken + 1) % 8;
+        }
+    }
+
+    fn align(&mut self) {
+        self.taken = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use bytes::Bytes;
+    use media_core::track::{Audio, Params};
+    use media_core::{Timescale, TrackId};
+
+    use super::*;
+
+    fn track(config: &'static [u8]) -> Track {
+        Track {
+            id: TrackId::audio(0),
+            codec: Codec::Aac,
+            timescale: Timescale::VIDEO,
+            config: Bytes::from_static(config),
+            params: Params::Audio(Audio::default()),
+            rfc6381: Arc::from(""),
+        }
+    }
+
+    #[test]
+    fn lc_stereo() {
+        let adts = Adts::of(&track(&[0x12, 0x10])).unwrap();
+        assert_eq!(adts.hz(), 44_100);
+        let (header, program_config, data) = adts.pieces(&[0x21; 100]).unwrap();
+        assert_eq!(header, [0xff, 0xf1, 0x50, 0x80, 0x0d, 0x7f, 0xfc]);
+        assert!(program_config.is_empty());
+        assert_eq!(data, [0x21; 100]);
+    }
+
+    #[test]
+    fn he_aac_is_announced_as_its_lc_core() {
+        // Object type 5, core 24 kHz, mono; SBR 48 kHz, core LC.
+        let he = Adts::of(&track(&[0x2b, 0x09, 0x88, 0x00])).unwrap();
+        assert_eq!((he.profile, he.hz(), he.channels), (1, 24_000, 1));
+        // Object type 29 with PS.
+        let he2 = Adts::of(&track(&[0xeb, 0x09, 0x88, 0x00])).unwrap();
+        assert_eq!(he, he2);
+    }
+
+    #[test]
+    fn seven_one_is_channel_configuration_seven() {
+        let adts = Adts::of(&track(&[0x11, 0xb8])).unwrap();
+        let (header, ..) = adts.pieces(&[0; 8]).unwrap();
+        assert_eq!(header[2..4], [0x4d, 0xc0]);
+    }
+
+    #[test]
+    fn a_program_config_moves_into_the_frame() {
+        // LC, 48 kHz, channel configuration 0. Then: tag 0, LC, index 3; one front CPE, one back SCE, one LFE; no
+        // mixdowns; the elements; a comment of one byte.
+        let adts = Adts::of(&track(&[0x11, 0x80, 0x04, 0xc4, 0x00, 0x44, 0x00, 0x20, 0x08, 0, 1, b'!']));
+        let adts = adts.unwrap();
+        let (header, program_config, _) = adts.pieces(&[0x21; 10]).unwrap();
+        assert_eq!(header[2] & 1, 0);
+        assert_eq!(header[3] >> 6, 0);
+        assert_eq!(program_config[0] >> 5, 5);
+        assert_eq!(program_config[program_config.len() - 2..], [1, b'!']);
+        // A frame that begins with a program config of its own gets no second one.
+        assert!(adts.pieces(&[0xa0; 10]).unwrap().1.is_empty());
+    }
+
+    #[test]
+    fn what_adts_cannot_announce_is_not_packaged() {
+        let refused = |config| match Adts::of(&track(config)) {
+            Err(Error::CodecNotPackaged { codec: Codec::Aac, container: Container::MpegTs }) => true,
+            Err(Error::BadConfig { .. }) => false,
+            other => panic!("{other:?}"),
+        };
+        assert!(refused(&[0xf8, 0xe6, 0x40, 0x00]), "enhanced low delay");
+        assert!(refused(&[0x12, 0x14]), "960 samples a frame");
+        assert!(refused(&[0x17, 0x80, 0x61, 0xa8, 0x10]), "50,000 Hz");
+        assert!(!refused(&[0x12]), "cut short");
+        assert!(!refused(&[0x16, 0x90]), "reserved frequency");
+        assert!(!refused(&[0x11, 0x80, 0x04]), "program config cut short");
+    }
+
+    #[test]
+    fn frames_longer_than_thirteen_bits_are_refused() {
+        let adts = Adts::of(&track(&[0x12, 0x10])).unwrap();
+        assert!(adts.pieces(&[0; 8184]).is_some());
+        assert!(adts.pieces(&[0; 8185]).is_none());
+        assert!(adts.pieces(&[]).is_none());
+    }
+}
