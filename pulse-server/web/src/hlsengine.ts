@@ -1,0 +1,187 @@
+import type HlsType from 'hls.js';
+import type { ErrorData, LevelDetails } from 'hls.js';
+import { nextMove, targetOf } from './catchup.ts';
+import type { Choice, Engine, EngineEvents, Position } from './engine.ts';
+import { hlsConfig } from './hlsconfig.ts';
+import { audioLabel, qualityLabel } from './labels.ts';
+import type { Manifest } from './probe.ts';
+import { namesUnknownRendition } from './renditions.ts';
+
+/** How often the playback rate and the watchdog are looked at. */
+const TICK_MS = 250;
+
+/** A picture that stands this long without a reason gets a new player. */
+const STUCK_MS = 6_000;
+
+/** `wallLatency` is believed if it is this close to what the playlist says; else the viewer's clock is wrong. */
+const CLOCK_TOLERANCE_S = 3;
+
+/** Following the live edge again once this close to it, after having been further away. */
+const LIVE_WITHIN_S = 1.5;
+
+/** One hls.js instance. Errors that it cannot recover from end it; the page makes a new one. */
+export class HlsEngine implements Engine {
+  readonly name = 'hls.js';
+  readonly #hls: HlsType;
+  readonly #video: HTMLVideoElement;
+  readonly #events: EngineEvents;
+  readonly #listening = new AbortController();
+  readonly #timer: number;
+  #over = false;
+  #following = true;
+  #away = false;
+  #discontinuities: number | null = null;
+  #lastTime = -1;
+  #movedAt = performance.now();
+
+  constructor(Hls: typeof HlsType, video: HTMLVideoElement, manifest: Manifest, events: EngineEvents, debug: boolean) {
+    this.#video = video;
+    this.#events = events;
+    const hls = new Hls(hlsConfig(Hls, manifest, debug));
+    this.#hls = hls;
+    const { Events } = Hls;
+    hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+    hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#onPlaylist(details));
+    for (const event of [Events.MANIFEST_PARSED, Events.LEVEL_SWITCHED, Events.AUDIO_TRACKS_UPDATED, Events.AUDIO_TRACK_SWITCHED] as const) {
+      hls.on(event, () => events.choices());
+    }
+    hls.on(Events.MEDIA_ENDED, () => this.#finish(() => events.ended()));
+    const { signal } = this.#listening;
+    video.addEventListener('pause', () => this.#onPause(), { signal });
+    video.addEventListener('seeking', () => this.#onSeeking(), { signal });
+    this.#timer = window.setInterval(() => this.#tick(), TICK_MS);
+    hls.loadSource(manifest.url);
+    hls.attachMedia(video);
+  }
+
+  position(): Position | null {
+    const hold = this.#hls.targetLatency;
+    if (hold === null) return null;
+    const edgeLatency = this.#hls.latency;
+    const date = this.#hls.playingDate;
+    const wall = date ? (Date.now() - date.getTime()) / 1000 : null;
+    const believed = wall !== null && Math.abs(wall - edgeLatency) < CLOCK_TOLERANCE_S;
+    return { wallLatency: believed ? wall : null, edgeLatency, target: targetOf(hold) };
+  }
+
+  qualities(): Choice[] {
+    const { levels, autoLevelEnabled, loadLevel } = this.#hls;
+    const playing = levels[loadLevel];
+    const automatic = autoLevelEnabled && playing && levels.length > 1 ? `Auto (${qualityLabel(playing)})` : 'Auto';
+    const rungs = levels.map((level, id) => ({ id, label: qualityLabel(level), selected: !autoLevelEnabled && id === loadLevel }));
+    if (rungs.length < 2) return rungs.map((rung) => ({ ...rung, selected: true }));
+    return [{ id: -1, label: automatic, selected: autoLevelEnabled }, ...rungs.reverse()];
+  }
+
+  selectQuality(id: number): void {
+    // `nextLevel` replaces what is buffered; at the live edge that is less than a second.
+    if (this.#hls.levels.length > 1) this.#hls.nextLevel = id;
+    this.#events.choices();
+  }
+
+  audioTracks(): Choice[] {
+    const { audioTracks, audioTrack } = this.#hls;
+    return audioTracks.map((track, id) => ({ id, label: audioLabel(track), selected: id === audioTrack }));
+  }
+
+  selectAudio(id: number): void {
+    this.#hls.audioTrack = id;
+    this.#events.choices();
+  }
+
+  goLive(): void {
+    this.#following = true;
+    const position = this.position();
+    const edge = this.#hls.liveSyncPosition;
+    if (position && edge !== null) this.#video.currentTime = edge;
+  }
+
+  destroy(): void {
+    this.#over = true;
+    window.clearInterval(this.#timer);
+    this.#listening.abort();
+    this.#hls.destroy();
+  }
+
+  #finish(report: () => void): void {
+    if (this.#over) return;
+    this.#over = true;
+    window.clearInterval(this.#timer);
+    this.#hls.stopLoad();
+    report();
+  }
+
+  #onError(data: ErrorData): void {
+    const status = data.response?.code ?? 0;
+    // hls.js may walk through all levels with a dead session before it calls the error fatal.
+    const refused = status >= 400 && status < 500 && data.context !== undefined;
+    if (!data.fatal && !refused) return;
+    const failure = refused ? 'refused' : data.type === 'networkError' ? 'network' : 'media';
+    this.#finish(() => this.#events.failed(failure, `${data.details}${status ? ` (${status})` : ''}`));
+  }
+
+  #onPlaylist(details: LevelDetails): void {
+    if (!details.live) {
+      // Someone who opens the page after the end did not come for the last minute of it.
+      if (this.#video.readyState === 0) this.#finish(() => this.#events.ended());
+      return;
+    }
+    this.#noticeEncoder(details);
+    this.#noticeRenditions(details);
+  }
+
+  #noticeEncoder(details: LevelDetails): void {
+    const away = details.partList?.at(-1)?.gap ?? details.fragments.at(-1)?.gap ?? false;
+    if (away === this.#away) return;
+    this.#away = away;
+    this.#movedAt = performance.now();
+    this.#events.encoder(away);
+  }
+
+  #noticeRenditions(details: LevelDetails): void {
+    const known = [...this.#hls.levels.map((level) => level.uri), ...this.#hls.audioTracks.map((track) => track.url)];
+    const reports = (details.renditionReports ?? []).map((report) => report['URI'] ?? '');
+    const crossed = this.#discontinuities !== null && details.endCC > this.#discontinuities;
+    this.#discontinuities = details.endCC;
+    if (crossed || namesUnknownRendition(reports, details.url, known)) this.#events.renditionsMayDiffer();
+  }
+
+  #onPause(): void {
+    if (!this.#video.ended) this.#following = false;
+  }
+
+  #onSeeking(): void {
+    const position = this.position();
+    if (position) this.#following = this.#distance(position) < LIVE_WITHIN_S;
+  }
+
+  /** `hls.latency` is only renewed on timeupdate; a seek is told by the playhead itself. */
+  #distance(position: Position): number {
+    const edge = this.#hls.liveSyncPosition;
+    return edge === null ? position.edgeLatency - position.target : edge - this.#video.currentTime;
+  }
+
+  #tick(): void {
+    this.#watch();
+    const position = this.position();
+    if (!position || this.#video.paused || this.#video.readyState === 0) return;
+    if (!this.#following && this.#distance(position) < LIVE_WITHIN_S / 2) this.#following = true;
+    const move = nextMove({
+      latency: position.edgeLatency,
+      target: position.target,
+      buffer: this.#hls.mainForwardBufferInfo?.len ?? 0,
+      following: this.#following,
+      rate: this.#video.playbackRate,
+    });
+    if (move.kind === 'jump') this.goLive();
+    else if (this.#video.playbackRate !== move.rate) this.#video.playbackRate = move.rate;
+  }
+
+  #watch(): void {
+    const { currentTime, paused, readyState } = this.#video;
+    const now = performance.now();
+    if (currentTime !== this.#lastTime || paused || readyState === 0 || this.#away) this.#movedAt = now;
+    this.#lastTime = currentTime;
+    if (now - this.#movedAt > STUCK_MS) this.#finish(() => this.#events.failed('stuck', 'the picture stands'));
+  }
+}

@@ -1,0 +1,48 @@
+import type { View } from '../recovery.ts';
+
+/** The card over the picture. */
+export interface Words {
+  readonly title: string;
+  readonly text: string;
+  /** Label of the button that asks the server at once; none where the page is busy anyway. */
+  readonly button: string | null;
+}
+
+/** The state of the stream in plain words; `null` when the picture speaks for itself. */
+export function wordsFor(view: View, detail: string): Words | null {
+  switch (view) {
+    case 'playing':
+      return null;
+    case 'loading':
+      return { title: 'Loading', text: '', button: null };
+    case 'starting':
+      return { title: 'About to start', text: 'The broadcast is connected; the first pictures are on their way.', button: null };
+    case 'interrupted':
+      return { title: 'The broadcaster lost the connection', text: 'It goes on here as soon as they are back.', button: null };
+    case 'reconnecting':
+      return { title: 'Reconnecting', text: 'The server does not answer at the moment.', button: 'Try now' };
+    case 'offline':
+      return { title: 'Offline', text: 'Nobody is broadcasting on this channel right now. It starts here by itself.', button: 'Check now' };
+    case 'unknown':
+      return { title: 'No such channel', text: 'Check the address. If the channel is just being set up, it starts here by itself.', button: 'Check again' };
+    case 'ended':
+      return { title: 'The broadcast has ended', text: 'Thank you for watching. The next one starts here by itself.', button: null };
+    case 'unsupported':
+      return { title: 'This broadcast cannot be played here', text: detail || 'It uses a codec that web pages cannot play.', button: 'Check again' };
+    case 'denied':
+      return { title: 'Not for this link', text: detail || 'The link has expired or does not allow watching this channel.', button: 'Try again' };
+  }
+}
+
+/** The word on the badge in the page's head. */
+export function badgeFor(view: View): string {
+  const words: Readonly<Partial<Record<View, string>>> = {
+    playing: 'Live',
+    loading: 'Loading',
+    starting: 'Starting',
+    interrupted: 'Interrupted',
+    reconnecting: 'Reconnecting',
+    ended: 'Ended',
+  };
+  return words[view] ?? 'Offline';
+}
