@@ -131,3 +131,71 @@ fn open_mode(draft: &mut Draft) {
         draft.warn("open", message);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{errors, load, warnings};
+
+    #[test]
+    fn parts_and_windows_must_fit_segments() {
+        assert_eq!(
+            errors("[hls]\npart_ms = 600\ntarget_duration_s = 1\n", &[]),
+            [
+                "pulse.toml:2:11: hls.part_ms: 600 ms is more than half of a segment of 1 s; allowed: at most half of \
+              hls.target_duration_s"
+            ]
+        );
+        assert_eq!(
+            errors("[hls]\nwindow_s = 10\n", &[("PULSE_HLS_TARGET_DURATION_S", "5")]),
+            [
+                "pulse.toml:2:12: hls.window_s: 10 s is less than three segments of 5 s; allowed: at least three times \
+              hls.target_duration_s"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_rule_is_silent_about_a_setting_that_could_not_be_read() {
+        assert_eq!(errors("[hls]\npart_ms = 600\ntarget_duration_s = 0\n", &[]).len(), 1);
+    }
+
+    #[test]
+    fn half_a_tls_pair_and_unreadable_files_are_refused() {
+        assert_eq!(
+            errors("[http]\ntls_cert = '/x/cert.pem'\n", &[]),
+            ["pulse.toml:2:12: http.tls_cert: is set, but http.tls_key is not; allowed: both, or neither"]
+        );
+        let both = errors("[http]\ntls_cert = '/x/cert.pem'\ntls_key = '/x/key.pem'\n", &[]);
+        assert_eq!(both.len(), 2, "{both:?}");
+        assert!(both[1].contains("http.tls_key: /x/key.pem cannot be read"), "{both:?}");
+    }
+
+    #[test]
+    fn two_listeners_on_one_port_are_refused_at_the_line_that_was_written() {
+        assert_eq!(
+            errors("[http]\nlisten = '127.0.0.1:1935'\n", &[]),
+            ["pulse.toml:2:10: http.listen: takes the port of rtmp.listen; allowed: a port of its own"]
+        );
+        let separate = "[http]\nlisten = '127.0.0.1:9090'\n[ops]\nlisten = '127.0.0.2:9090'\n[rtmp]\nlisten = '[::1]:0'\n";
+        assert!(load(separate).is_ok());
+        // A TLS listener that is not opened takes no port.
+        assert!(load("[http]\nlisten = '0.0.0.0:1936'\n").is_ok());
+    }
+
+    #[test]
+    fn open_mode_beyond_this_machine_is_warned_about() {
+        let local = "open = true\n[http]\nlisten = '127.0.0.1:1'\n[rtmp]\nlisten = '[::1]:2'\n";
+        assert_eq!(warnings(local, &[]), [""; 0]);
+        assert_eq!(
+            warnings(local, &[("PULSE_RTMP_LISTEN", "0.0.0.0:1935")]),
+            [
+                "pulse.toml:1:8: open: anybody who reaches 0.0.0.0:1935 (rtmp.listen) can publish; meant for development"
+            ]
+        );
+    }
+
+    #[test]
+    fn a_server_that_nobody_can_publish_to_is_warned_about() {
+        assert_eq!(warnings("", &[]), ["default: streams: is empty and `open` is false: nobody can publish"]);
+    }
+}

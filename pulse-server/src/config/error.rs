@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
-/// Where a value was written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// Where a value was written. Orders as the sources are read, and by line within a file.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 #[non_exhaustive]
 pub enum Origin {
     /// Nowhere: the built-in default.
@@ -20,6 +20,16 @@ pub enum Origin {
     Env(String),
     /// A command-line flag, such as `--http`.
     Flag(&'static str),
+}
+
+impl Origin {
+    /// The line in the file.
+    pub(super) fn line(&self) -> Option<usize> {
+        match self {
+            Self::File { position: Some((line, _)), .. } => Some(*line),
+            _ => None,
+        }
+    }
 }
 
 impl fmt::Display for Origin {
@@ -85,7 +95,7 @@ impl fmt::Display for ConfigError {
     }
 }
 
-/// Every mistake that was found, in the order file, environment, flags, then rules between settings. Never empty.
+/// Every mistake that was found, by [`Origin`]: defaults, file by line, environment, flags. Never empty.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub struct ConfigErrors(pub Vec<ConfigError>);
 

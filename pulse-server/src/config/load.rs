@@ -1,8 +1,8 @@
 //! The order of the sources, and what is gathered on the way.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsString;
-use std::path::PathBuf;
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, ConfigErrors, Origin, Warning};
 use super::sections::{Config, Hls, Http, Ingest, Limits, Log, Ops, Rtmp};
@@ -37,12 +37,12 @@ pub struct Flags {
 
 impl Flags {
     /// The value of a flag by its name in the table.
-    fn value(&self, flag: &str) -> Option<String> {
+    fn value(&self, flag: &str) -> Option<&OsStr> {
         match flag {
-            "--http" => self.http.clone(),
-            "--rtmp" => self.rtmp.clone(),
-            "--data" => self.data.as_ref().map(|path| path.to_string_lossy().into_owned()),
-            "--open" => self.open.then(|| "true".to_owned()),
+            "--http" => self.http.as_deref().map(OsStr::new),
+            "--rtmp" => self.rtmp.as_deref().map(OsStr::new),
+            "--data" => self.data.as_deref().map(Path::as_os_str),
+            "--open" => self.open.then(|| OsStr::new("true")),
             _ => None,
         }
     }
@@ -109,8 +109,12 @@ impl Draft {
     fn set_flags(&mut self, flags: &Flags, sections: &[Section]) {
         for key in sections.iter().flat_map(|section| &section.keys) {
             let Some(flag) = key.flag else { continue };
-            if let Some(value) = flags.value(flag) {
-                self.set(key, &Raw::Text(&value), Origin::Flag(flag));
+            match flags.value(flag).map(OsStr::to_str) {
+                None => {}
+                Some(Some(value)) => self.set(key, &Raw::Text(value), Origin::Flag(flag)),
+                Some(None) => {
+                    self.errors.push(ConfigError::new(Origin::Flag(flag), key.path(), "is not UTF-8 text"));
+                }
             }
         }
     }
@@ -128,6 +132,8 @@ pub(super) fn draft(sources: &Sources) -> Draft {
     draft.set_flags(&sources.flags, &sections);
     stream::check(&draft.streams, &mut draft.errors, &mut draft.warnings);
     check::check(&mut draft);
+    draft.errors.sort_by(|a, b| a.origin.cmp(&b.origin));
+    draft.warnings.sort_by(|a, b| a.origin.cmp(&b.origin));
     draft.config.streams = draft.streams.iter().map(|written| written.stream.clone()).collect();
     draft
 }
@@ -144,13 +150,5 @@ impl Config {
         } else {
             Err(ConfigErrors(draft.errors))
         }
-    }
-
-    /// The stream that `key` may publish. Every configured key is compared in constant time, so that the answer's time
-    /// says nothing about how near a guess was.
-    pub fn stream_for_key(&self, key: &str) -> Option<&super::Stream> {
-        let matching =
-            |stream: &super::Stream| stream.keys.iter().fold(false, |hit, own| hit | own.matches(key));
-        self.streams.iter().fold(None, |found, stream| if matching(stream) { Some(stream) } else { found })
     }
 }

@@ -18,6 +18,8 @@ mod check;
 mod env;
 mod error;
 mod file;
+#[cfg(test)]
+mod fixture;
 mod load;
 mod reference;
 mod reload;

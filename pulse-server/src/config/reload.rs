@@ -60,8 +60,7 @@ impl Changes {
 impl Config {
     /// Compares the running configuration with one read anew (SIGHUP).
     ///
-    /// A publisher stays admitted when [`Config::stream_for_key`] of [`Changes::effective`] still finds its stream for the
-    /// key that it used.
+    /// A publisher stays admitted when its stream in [`Changes::effective`] still has the key that it used.
     pub fn changes_to(&self, new: &Self) -> Changes {
         let mut changes = Changes {
             settings: Vec::new(),
@@ -101,4 +100,53 @@ fn compare_streams(old: &[Stream], new: &[Stream], changes: &mut Changes) {
     }
     let added = new.iter().filter(|stream| !known.contains_key(stream.id.as_str()));
     changes.streams_added.extend(added.map(|stream| stream.id.clone()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::load;
+    use super::*;
+
+    fn config(toml: &str) -> Config {
+        load(toml).unwrap().0
+    }
+
+    #[test]
+    fn nothing_changed_is_said() {
+        assert!(Config::default().changes_to(&config("")).is_empty());
+    }
+
+    #[test]
+    fn what_needs_a_restart_stays_and_the_rest_is_taken_over() {
+        let old = config("[http]\nlisten = 'localhost:1'\n[hls]\npart_ms = 200\n[log]\nlevel = 'info'\n");
+        let new = config("[http]\nlisten = 'localhost:2'\n[hls]\npart_ms = 300\n[log]\nlevel = 'debug'\n");
+        let changes = old.changes_to(&new);
+        let told: Vec<_> =
+            changes.settings.iter().map(|change| (change.field.as_str(), change.apply)).collect();
+        assert_eq!(
+            told,
+            [("http.listen", Apply::Restart), ("hls.part_ms", Apply::NewLives), ("log.level", Apply::Live)]
+        );
+        assert_eq!(changes.settings[0].from.as_deref(), Some("\"127.0.0.1:1\""));
+        assert_eq!(changes.needing_restart().count(), 1);
+        assert_eq!(changes.effective.http.listen.port(), 1);
+        assert_eq!(changes.effective.hls.part_ms, 300);
+        assert_eq!(changes.effective.log.level, new.log.level);
+        assert!(!changes.is_empty());
+    }
+
+    #[test]
+    fn removed_keys_and_streams_are_told() {
+        let stream = |id: &str, keys: &str| format!("[[streams]]\nid = '{id}'\nkeys = [{keys}]\n");
+        let old = [("gone", "'k1'"), ("rotated", "'k2', 'k3'"), ("grown", "'k4'"), ("same", "'k5'")];
+        let new = [("rotated", "'k3', 'k9'"), ("grown", "'k4', 'k6'"), ("same", "'k5'"), ("new", "'k7'")];
+        let text =
+            |streams: &[(&str, &str)]| streams.iter().map(|(id, keys)| stream(id, keys)).collect::<String>();
+        let changes = config(&text(&old)).changes_to(&config(&text(&new)));
+        assert_eq!(changes.streams_removed, ["gone"]);
+        assert_eq!(changes.streams_with_removed_keys, ["rotated"]);
+        assert_eq!(changes.streams_changed, ["grown"]);
+        assert_eq!(changes.streams_added, ["new"]);
+        assert_eq!(changes.effective.streams.len(), 4);
+    }
 }

@@ -25,8 +25,9 @@ settings! {
         /// sessions. Created when missing. One server per folder.
         data_dir: PathBuf = PathBuf::from("./pulse-data"), Any, Restart, flag "--data";
         /// Development mode: any stream key made of 1 to 64 characters `A-Z a-z 0-9 _ -` may publish, and the key is the stream's
-        /// id, which everybody sees. Streams listed under `[[streams]]` still need one of their own keys.
-        open: bool = false, Any, NewConnections, flag "--open";
+        /// id, which everybody sees. Streams listed under `[[streams]]` still need one of their own keys. Switched off, it drops
+        /// whoever publishes without a listed key.
+        open: bool = false, Any, Live, flag "--open";
     }
     with {
         /// HTTP and HTTPS: playlists, segments, FLV, the player page.

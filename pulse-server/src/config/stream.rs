@@ -163,7 +163,8 @@ impl Reader<'_> {
         let id = self.value.get_ref().as_str();
         match id {
             Some(id) if is_valid_id(id) => return Some(id.to_owned()),
-            Some(id) => errors.push(self.error(format!("{id:?} is not a stream's id"), ID_ALLOWED)),
+            // Not quoted: it could be a key in the wrong place.
+            Some(_) => errors.push(self.error("is not a stream's id", ID_ALLOWED)),
             None => errors.push(self.error(self.of_wrong_type(), ID_ALLOWED)),
         }
         None
@@ -277,5 +278,92 @@ pub(super) fn check(streams: &[Written], errors: &mut Vec<ConfigError>, warnings
                 warnings.push(Warning { origin: origin.clone(), field, message });
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{errors, load, load_with, warnings};
+
+    const KEY: &str = "0123456789abcdef0123456789abcdef";
+
+    #[test]
+    fn streams_are_read_from_the_file() {
+        let text = format!(
+            "[[streams]]\nid = 'a'\nkeys = ['{KEY}', '{KEY}x']\n[[streams]]\nid = 'b_-9'\nkeys = ['{KEY}y']\nname = 'B'\n"
+        );
+        let (config, warnings) = load(&text).unwrap();
+        assert_eq!(warnings, []);
+        assert_eq!(config.streams.len(), 2);
+        assert!(config.streams[0].keys[1].matches(&format!("{KEY}x")));
+        assert_eq!(config.streams[1].id, "b_-9");
+        assert_eq!(config.streams[1].name.as_deref(), Some("B"));
+    }
+
+    #[test]
+    fn the_variable_replaces_the_files_streams() {
+        let file = format!("[[streams]]\nid = 'file'\nkeys = ['{KEY}']\n");
+        let variable = format!(" a={KEY}1, {KEY}2 ; b={KEY}3;");
+        let (config, _) = load_with(&file, &[("PULSE_STREAMS", &variable)]).unwrap();
+        let ids: Vec<_> =
+            config.streams.iter().map(|stream| (stream.id.as_str(), stream.keys.len())).collect();
+        assert_eq!(ids, [("a", 2), ("b", 1)]);
+    }
+
+    #[test]
+    fn mistakes_are_told_by_their_place_and_never_show_a_key() {
+        let file = "[[streams]]\nid = 'my secret id'\nkeys = []\n[[streams]]\nkeys = ['secret with blanks', 5]\nkey = 'secret'\n\
+                    [[streams]]\nid = 'c'\nkeys = 'secret'\nname = 1\n";
+        let lines = errors(file, &[("PULSE_STREAMS", "secret;x=;sec ret=k")]);
+        assert_eq!(
+            lines,
+            [
+                "pulse.toml:2:6: streams[0].id: is not a stream's id; allowed: 1 to 64 characters A-Z a-z 0-9 _ -",
+                "pulse.toml:3:8: streams[0].keys: has 0 entries; allowed: a list of 1 to 16 texts",
+                "pulse.toml:4:1: streams[1].id: is missing; allowed: 1 to 64 characters A-Z a-z 0-9 _ -",
+                "pulse.toml:5:9: streams[1].keys[0]: is not a stream key; allowed: 1 to 128 characters A-Z a-z 0-9 _ - . ~",
+                "pulse.toml:5:31: streams[1].keys[1]: is not a stream key; allowed: 1 to 128 characters A-Z a-z 0-9 _ - . ~",
+                "pulse.toml:6:1: streams[1].key: is not a setting; did you mean `keys`?",
+                "pulse.toml:9:8: streams[2].keys: is a TOML string; allowed: a list of 1 to 16 texts",
+                "pulse.toml:10:8: streams[2].name: is a TOML integer; allowed: a text of at most 200 characters",
+                "environment variable PULSE_STREAMS: streams[0]: has no `=`; allowed: id=key[,key…][;id=key…]",
+                "environment variable PULSE_STREAMS: streams[1]: what stands behind `=` is not a list of stream keys; \
+                 allowed: 1 to 128 characters A-Z a-z 0-9 _ - . ~",
+                "environment variable PULSE_STREAMS: streams[2]: what stands before `=` is not a stream's id; allowed: \
+                 1 to 64 characters A-Z a-z 0-9 _ -",
+            ]
+        );
+    }
+
+    #[test]
+    fn ids_and_keys_are_used_once_and_no_key_is_an_id() {
+        let text = format!(
+            "[[streams]]\nid = 'a'\nkeys = ['{KEY}']\n[[streams]]\nid = 'b'\nkeys = ['{KEY}', 'a']\n[[streams]]\nid = 'a'\nkeys = ['{KEY}z']\n"
+        );
+        assert_eq!(
+            errors(&text, &[]),
+            [
+                "pulse.toml:4:1: stream b: keys[0] is also a key of stream a; allowed: each key once, for one stream",
+                "pulse.toml:4:1: stream b: keys[1] is the id of a stream, which every viewer sees; allowed: a key that \
+                 nobody can guess",
+                "pulse.toml:7:1: stream a: is listed twice; allowed: each id once",
+            ]
+        );
+    }
+
+    #[test]
+    fn keys_that_can_be_guessed_are_warned_about() {
+        assert_eq!(
+            warnings("[[streams]]\nid = 'a'\nkeys = ['hunter2']\n", &[]),
+            ["pulse.toml:1:1: stream a: keys[0] is shorter than 16 characters and can be guessed"]
+        );
+    }
+
+    #[test]
+    fn too_many_streams_are_refused() {
+        let text: String = (0..=super::MAX_STREAMS)
+            .map(|n| format!("[[streams]]\nid = 's{n}'\nkeys = ['{KEY}{n}']\n"))
+            .collect();
+        assert!(errors(&text, &[])[0].contains("has 10001 streams; allowed: at most 10000"));
     }
 }

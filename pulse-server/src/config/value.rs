@@ -58,8 +58,10 @@ impl Wrong {
 
 /// A type of setting.
 pub(super) trait Setting: Sized {
-    /// What a value of this type is, for messages and the reference.
+    /// What a value of this type is called, for "… is not …".
     const WHAT: &'static str;
+    /// How a value of this type is written, where [`WHAT`](Self::WHAT) does not say it all.
+    const ALLOWED: &'static str = Self::WHAT;
 
     /// Reads a value as it was written.
     fn read(raw: &Raw<'_>) -> Option<Self>;
@@ -95,7 +97,7 @@ impl<T: Setting> Rule<T> for Any {
     }
 
     fn allowed(&self) -> String {
-        T::WHAT.to_owned()
+        T::ALLOWED.to_owned()
     }
 }
 
@@ -137,7 +139,8 @@ macro_rules! integer_setting {
 integer_setting!(u64, usize);
 
 impl Setting for bool {
-    const WHAT: &'static str = "true or false";
+    const WHAT: &'static str = "a boolean";
+    const ALLOWED: &'static str = "true or false";
 
     fn read(raw: &Raw<'_>) -> Option<Self> {
         match raw {
@@ -160,7 +163,7 @@ impl Setting for PathBuf {
     const WHAT: &'static str = "a path";
 
     fn read(raw: &Raw<'_>) -> Option<Self> {
-        raw.text().filter(|text| !text.is_empty()).map(Self::from)
+        raw.text().filter(|text| !text.is_empty() && !text.contains(char::is_control)).map(Self::from)
     }
 
     fn show(&self) -> Option<String> {
@@ -181,7 +184,8 @@ impl Setting for Option<PathBuf> {
 }
 
 impl Setting for SocketAddr {
-    const WHAT: &'static str = "an IP address and port such as 0.0.0.0:8080, [::]:8080 or localhost:8080";
+    const WHAT: &'static str = "an address and port";
+    const ALLOWED: &'static str = "IP:PORT, such as 0.0.0.0:8080, [::]:8080 or localhost:8080";
 
     fn read(raw: &Raw<'_>) -> Option<Self> {
         let text = raw.text()?.trim();
@@ -198,8 +202,8 @@ impl Setting for SocketAddr {
 
 /// `None` is a listener that is off.
 impl Setting for Option<SocketAddr> {
-    const WHAT: &'static str =
-        "an IP address and port such as 0.0.0.0:1935, [::]:1935 or localhost:1935, or \"off\"";
+    const WHAT: &'static str = "an address and port";
+    const ALLOWED: &'static str = "IP:PORT, such as 0.0.0.0:8080, [::]:8080 or localhost:8080, or \"off\"";
 
     fn read(raw: &Raw<'_>) -> Option<Self> {
         if raw.text()?.trim() == "off" {
@@ -280,7 +284,8 @@ macro_rules! choice {
         }
 
         impl $crate::config::value::Setting for $Name {
-            const WHAT: &'static str = $crate::config::value::one_of!($($word),+);
+            const WHAT: &'static str = "one of the choices";
+            const ALLOWED: &'static str = $crate::config::value::one_of!($($word),+);
 
             fn read(raw: &$crate::config::value::Raw<'_>) -> Option<Self> {
                 match raw.word()? {
