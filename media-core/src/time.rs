@@ -15,6 +15,7 @@ impl Timescale {
     /// The 90 kHz clock of MPEG video.
     pub const VIDEO: Self = Self::of(90_000);
 
+    #[expect(clippy::panic, reason = "only evaluated at compile time, where it is a compile error")]
     const fn of(hz: u32) -> Self {
         match NonZeroU32::new(hz) {
             Some(hz) => Self(hz),

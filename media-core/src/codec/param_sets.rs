@@ -1,0 +1,56 @@
+//! Lists of parameter sets, each known by its id.
+
+/// How many parameter sets of one access unit are looked at; more than a stream can have in force (HEVC's 16 VPS, 16 SPS and 64 PPS).
+/// Bounds the work that one hostile access unit causes.
+pub(crate) const MAX_PER_ACCESS_UNIT: usize = 128;
+
+/// Puts `unit` into `list` where it differs from what is there; whether it did.
+///
+/// It takes the place of the set of its id. Where `at` is within the list, it moves there; a set that is new is inserted there. A
+/// unit without a readable id is not taken.
+pub(crate) fn replace<'a>(
+    list: &mut Vec<&'a [u8]>,
+    unit: &'a [u8],
+    id_of: impl Fn(&[u8]) -> Option<u32>,
+    at: usize,
+) -> bool {
+    if list.contains(&unit) {
+        return false;
+    }
+    let Some(id) = id_of(unit) else { return false };
+    let before = list.len();
+    let keeps_place = at >= before;
+    if keeps_place && let Some(old) = list.iter_mut().find(|old| id_of(old) == Some(id)) {
+        *old = unit;
+        return true;
+    }
+    list.retain(|old| id_of(old) != Some(id));
+    list.insert(at.min(list.len()), unit);
+    true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn id(unit: &[u8]) -> Option<u32> {
+        unit.first().map(|id| u32::from(*id))
+    }
+
+    #[test]
+    fn a_set_takes_the_place_of_its_id() {
+        let mut list: Vec<&[u8]> = vec![&[0, 1], &[1, 1], &[2, 1]];
+        assert!(!replace(&mut list, &[1, 1], id, 3));
+        assert!(replace(&mut list, &[1, 2], id, 3));
+        assert!(replace(&mut list, &[3, 1], id, 3));
+        assert_eq!(list, [&[0, 1][..], &[1, 2], &[2, 1], &[3, 1]]);
+    }
+
+    #[test]
+    fn a_set_in_force_moves_to_the_front() {
+        let mut list: Vec<&[u8]> = vec![&[0, 1], &[1, 1]];
+        assert!(replace(&mut list, &[1, 2], id, 0));
+        assert_eq!(list, [&[1, 2][..], &[0, 1]]);
+        assert!(!replace(&mut list, &[], id, 0));
+    }
+}
