@@ -1,8 +1,8 @@
 //! FLV tag bodies, which are also RTMP's media messages, to tracks and frames, and back.
 //!
 //! [`Demuxer`] reads what a publisher sends, [`Muxer`] writes what a player gets, and [`file`] frames tags as an FLV file or an
-//! HTTP-FLV stream. All of them speak legacy FLV (Adobe Video File Format 10.1, annex E) and Enhanced RTMP (veovera E-RTMP v2,
-//! "Enhanced Audio" and "Enhanced Video"), and none of them copies a payload.
+//! HTTP-FLV stream. They speak legacy FLV (Adobe Video File Format 10.1, annex E) and Enhanced RTMP (veovera E-RTMP v2,
+//! "Enhanced Audio" and "Enhanced Video"), and do not copy payloads.
 //!
 //! ```
 //! use bytes::Bytes;
@@ -22,14 +22,21 @@
 
 mod adts;
 mod av1;
+mod bits;
 mod demux;
 mod enhanced;
+pub mod file;
 mod fourcc;
+mod metadata;
+mod mux;
 mod nal;
+mod opus;
 mod parameter_sets;
 
 pub use demux::{Demuxer, Limits, Media, Why};
 pub use fourcc::FourCc;
+pub use metadata::{MAX_ENCODER_BYTES, Metadata};
+pub use mux::{Muxer, Tag, WireForm};
 
 /// What a tag carries; its number is both the FLV tag type (annex E.4.1) and the RTMP message type (Adobe RTMP §7.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
