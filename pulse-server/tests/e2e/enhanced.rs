@@ -1,0 +1,99 @@
+//! Enhanced RTMP with ffmpeg 9: HEVC, AV1, VP9, Opus, AC-3 and two audio tracks, in and out again.
+
+use std::time::Duration;
+
+use crate::support::feed::{self, Feed, ffmpeg9, words};
+use crate::support::follower::Follow;
+use crate::support::play::{self, Play};
+use crate::support::playlist;
+use crate::support::seats;
+use crate::support::server::{Pulse, Setup};
+use crate::support::viewer::{self, Viewer};
+
+const ID: &str = "enhanced";
+
+const SECONDS: u32 = 4;
+
+const PATIENCE: Duration = Duration::from_secs(25);
+
+#[test]
+fn hevc_with_aac_goes_in_and_comes_out() {
+    let _seats = seats::some();
+    let mut pulse = Setup::new().stream(ID).start();
+    let feed = Feed::new()
+        .with(ffmpeg9())
+        .video(words("-c:v libx265 -preset ultrafast -b:v 300k -x265-params log-level=error:keyint=25:min-keyint=25:scenecut=0:pools=1:bframes=0"))
+        .output("-rtmp_enhanced_codecs hvc1,mp4a");
+    let _encoder = feed.publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
+    let multivariant = playlist::multivariant(&pulse.wait_playable(ID)).unwrap();
+    assert!(multivariant.codecs.contains("hvc1.1."), "{multivariant:?}");
+    assert_hls(&pulse, &[Follow::Video, Follow::Audio(0)]);
+    assert_out(&pulse, "hvc1,mp4a", "hevc", "aac", 1);
+    // Debian's ffmpeg 5.1 offers no list of codecs: it is told that it cannot play this.
+    let (log, took) = play::refused(pulse.stage(), "old-player", &pulse.rtmp_url(ID), PATIENCE);
+    assert!(took < PATIENCE, "{log}");
+    pulse.assert_sound();
+}
+
+#[test]
+fn av1_with_two_opus_tracks_goes_in_and_comes_out() {
+    let _seats = seats::some();
+    let mut pulse = Setup::new().stream(ID).start();
+    let feed = Feed::new()
+        .with(ffmpeg9())
+        .video(words("-c:v libsvtav1 -preset 12 -g 25 -svtav1-params lp=1:pred-struct=1:scd=0"))
+        .audio(&["-c:a libopus -b:a 48k", "-c:a libopus -b:a 32k"])
+        .output("-rtmp_enhanced_codecs av01,Opus");
+    let _encoder = feed.publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
+    let multivariant = playlist::multivariant(&pulse.wait_playable(ID)).unwrap();
+    assert!(multivariant.codecs.contains("av01.0."), "{multivariant:?}");
+    assert!(multivariant.codecs.to_lowercase().contains("opus"), "{multivariant:?}");
+    assert_eq!(multivariant.audio.len(), 2, "{multivariant:?}");
+    assert_hls(&pulse, &[Follow::Video, Follow::Audio(0), Follow::Audio(1)]);
+    assert_out(&pulse, "av01,Opus", "av1", "opus", 2);
+    pulse.assert_sound();
+}
+
+#[test]
+fn vp9_with_ac3_goes_in_and_comes_out() {
+    let _seats = seats::some();
+    let mut pulse = Setup::new().stream(ID).start();
+    let feed = Feed::new()
+        .with(ffmpeg9())
+        .video(words("-c:v libvpx-vp9 -deadline realtime -cpu-used 8 -b:v 300k -g 25 -threads 1"))
+        .audio(&["-c:a ac3 -b:a 96k"])
+        .output("-rtmp_enhanced_codecs vp09,ac-3");
+    let _encoder = feed.publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
+    let multivariant = playlist::multivariant(&pulse.wait_playable(ID)).unwrap();
+    assert!(
+        multivariant.codecs.contains("vp09.") && multivariant.codecs.contains("ac-3"),
+        "{multivariant:?}"
+    );
+    assert_hls(&pulse, &[Follow::Video, Follow::Audio(0)]);
+    assert_out(&pulse, "vp09,ac-3", "vp9", "ac3", 1);
+    pulse.assert_sound();
+}
+
+fn assert_hls(pulse: &Pulse, follows: &[Follow]) {
+    let viewer = Viewer::join_for(pulse, ID, follows);
+    viewer.wait_shown(f64::from(SECONDS), PATIENCE);
+    for (follow, playback) in viewer.leave() {
+        viewer::assert_smooth("viewer", follow, &playback);
+        viewer::assert_decodes(pulse.stage(), "viewer", follow, &playback);
+    }
+}
+
+/// ffmpeg 9 plays RTMP, FLV and HLS.
+fn assert_out(pulse: &Pulse, fourccs: &str, video: &str, audio: &str, audio_tracks: usize) {
+    let outputs = [
+        ("rtmp", pulse.rtmp_url(ID), format!("-rtmp_enhanced_codecs {fourccs}")),
+        ("flv", pulse.flv_url(ID), String::new()),
+        ("hls", pulse.hls_url(ID), String::new()),
+    ];
+    for (name, url, options) in outputs {
+        let played = Play::new(url, SECONDS).with(feed::ffmpeg9()).options(&options).run(name, pulse.stage());
+        played.assert_clean(name, f64::from(SECONDS) - 0.3);
+        played.assert_video(name, video);
+        played.assert_stream(name, "Audio", audio, audio_tracks);
+    }
+}

@@ -1,0 +1,85 @@
+//! A small blocking HTTP/1.1 client with keep-alive.
+
+use std::time::Duration;
+
+use ureq::http::HeaderMap;
+
+/// Above the 8 s that the server may hold a blocking request.
+const PATIENCE: Duration = Duration::from_secs(12);
+
+/// Upper bound of a body that a test reads into memory.
+const BODY_LIMIT_BYTES: u64 = 64 << 20;
+
+/// A client with connections of its own.
+#[derive(Clone)]
+pub(crate) struct Client(ureq::Agent);
+
+/// An answer, whatever its status.
+pub(crate) struct Answer {
+    /// The status code.
+    pub(crate) status: u16,
+    /// The headers.
+    pub(crate) headers: HeaderMap,
+    /// The whole body.
+    pub(crate) body: Vec<u8>,
+}
+
+impl Client {
+    pub(crate) fn new() -> Self {
+        let config = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(PATIENCE))
+            .max_redirects(0)
+            .build();
+        Self(config.into())
+    }
+
+    /// `GET`; the error is a sentence.
+    pub(crate) fn try_get(&self, url: &str) -> Result<Answer, String> {
+        self.try_get_with(url, &[])
+    }
+
+    /// `GET` with headers; the error is a sentence.
+    pub(crate) fn try_get_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        let mut request = self.0.get(url);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut response = request.call().map_err(|error| format!("GET {url}: {error}"))?;
+        let status = response.status().as_u16();
+        let headers = response.headers().clone();
+        let body = response
+            .body_mut()
+            .with_config()
+            .limit(BODY_LIMIT_BYTES)
+            .read_to_vec()
+            .map_err(|error| format!("GET {url}: {status}, then in the body: {error}"))?;
+        Ok(Answer { status, headers, body })
+    }
+
+    /// `GET` that must be answered, with any status.
+    #[track_caller]
+    pub(crate) fn get(&self, url: &str) -> Answer {
+        self.try_get(url).unwrap_or_else(|error| panic!("{error}"))
+    }
+}
+
+impl Answer {
+    /// The body as text.
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// A header's value, empty where it is missing.
+    pub(crate) fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The `code` of a problem+json body, empty where there is none.
+    pub(crate) fn problem_code(&self) -> String {
+        serde_json::from_slice::<serde_json::Value>(&self.body)
+            .ok()
+            .and_then(|problem| problem.get("code")?.as_str().map(str::to_owned))
+            .unwrap_or_default()
+    }
+}

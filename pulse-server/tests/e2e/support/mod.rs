@@ -1,0 +1,21 @@
+//! What the tests stand on: processes that end with their test, a server to start and kill, the real clients, and an
+//! LL-HLS viewer that keeps a playback clock.
+
+pub(crate) mod feed;
+pub(crate) mod follower;
+pub(crate) mod gstreamer;
+pub(crate) mod http;
+pub(crate) mod nginx;
+pub(crate) mod obs;
+pub(crate) mod play;
+pub(crate) mod playback;
+pub(crate) mod playlist;
+pub(crate) mod ports;
+pub(crate) mod process;
+pub(crate) mod rtmp_wire;
+pub(crate) mod seats;
+pub(crate) mod server;
+pub(crate) mod stage;
+pub(crate) mod status;
+pub(crate) mod viewer;
+pub(crate) mod wait;
