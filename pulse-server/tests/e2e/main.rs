@@ -15,6 +15,7 @@ mod support;
 
 mod browser;
 mod codecs;
+mod demo;
 mod enhanced;
 mod grace;
 mod hostile;
@@ -25,4 +26,5 @@ mod publish_clients;
 mod reload;
 mod restart;
 mod takeover;
+mod tls;
 mod wrong_keys;

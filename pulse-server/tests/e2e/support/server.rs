@@ -28,7 +28,19 @@ const PLAYABLE_PATIENCE: Duration = Duration::from_secs(20);
 pub(crate) struct Setup {
     streams: Vec<(String, String)>,
     sections: String,
+    tls: Option<Tls>,
 }
+
+/// The listeners with TLS.
+#[derive(Clone, Copy)]
+struct Tls {
+    https: SocketAddr,
+    rtmps: SocketAddr,
+}
+
+/// The certificate's files, as the configuration names them.
+const CERTIFICATE: &str = "certificate.pem";
+const CERTIFICATE_KEY: &str = "certificate.key";
 
 impl Setup {
     pub(crate) fn new() -> Self {
@@ -48,6 +60,12 @@ impl Setup {
         self
     }
 
+    /// HTTPS and RTMPS with a certificate of the test's own.
+    pub(crate) fn tls(mut self) -> Self {
+        self.tls = Some(Tls { https: ports::free(), rtmps: ports::free() });
+        self
+    }
+
     /// Starts a server with this configuration and an empty data folder.
     #[track_caller]
     pub(crate) fn start(self) -> Pulse {
@@ -63,6 +81,9 @@ impl Setup {
             client: Client::new(),
             setup: self,
         };
+        if pulse.setup.tls.is_some() {
+            pulse.issue_certificate("pulse-e2e");
+        }
         pulse.write_config();
         pulse.start_again();
         pulse
@@ -167,6 +188,40 @@ impl Pulse {
         self.rtmp
     }
 
+    #[track_caller]
+    pub(crate) fn https_address(&self) -> SocketAddr {
+        self.setup.tls.expect("the server has TLS").https
+    }
+
+    #[track_caller]
+    pub(crate) fn rtmps_address(&self) -> SocketAddr {
+        self.setup.tls.expect("the server has TLS").rtmps
+    }
+
+    /// Puts a self-signed certificate for `name` where the configuration says.
+    #[track_caller]
+    pub(crate) fn issue_certificate(&self, name: &str) {
+        let mut openssl = command("openssl");
+        openssl.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"]);
+        openssl.args([
+            "-days",
+            "2",
+            "-subj",
+            &format!("/CN={name}"),
+            "-addext",
+            "subjectAltName=IP:127.0.0.1",
+        ]);
+        // Written aside and moved, so that the server never reads a half.
+        openssl.args(["-out", "new.pem", "-keyout", "new.key"]).current_dir(self.stage.path());
+        let mut process = Process::start(&format!("openssl-{name}"), openssl, self.stage.path());
+        let status = process.wait(START_PATIENCE);
+        assert!(status.success(), "{status}: {}", process.errors());
+        for (new, place) in [("new.key", CERTIFICATE_KEY), ("new.pem", CERTIFICATE)] {
+            let folder = self.stage.path();
+            std::fs::rename(folder.join(new), folder.join(place)).expect("a file can be moved on the stage");
+        }
+    }
+
     /// Where the stream's encoder publishes.
     pub(crate) fn publish_url(&self, id: &str) -> String {
         self.publish_url_with_key(&key_of(id))
@@ -254,6 +309,14 @@ impl Pulse {
         let mut toml = format!("data_dir = {:?}\n", self.stage.path().join("data"));
         for (section, address) in [("http", self.http), ("rtmp", self.rtmp), ("ops", self.ops)] {
             toml.push_str(&format!("[{section}]\nlisten = \"{address}\"\n"));
+            match (section, self.setup.tls) {
+                ("http", Some(tls)) => toml.push_str(&format!(
+                    "tls_listen = \"{}\"\ntls_cert = \"{CERTIFICATE}\"\ntls_key = \"{CERTIFICATE_KEY}\"\n",
+                    tls.https
+                )),
+                ("rtmp", Some(tls)) => toml.push_str(&format!("tls_listen = \"{}\"\n", tls.rtmps)),
+                _ => {}
+            }
         }
         toml.push_str(&self.setup.sections);
         for (id, key) in &self.setup.streams {
@@ -263,6 +326,7 @@ impl Pulse {
     }
 }
 
-fn binary() -> PathBuf {
+/// The server's executable.
+pub(crate) fn binary() -> PathBuf {
     PathBuf::from(env!("CARGO_BIN_EXE_pulse-server"))
 }
