@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::command::bounded;
 use crate::percent;
 
 /// Longest application, name or query taken from one field of a peer, in bytes; the rest is cut off. A JWT with its
@@ -105,7 +106,8 @@ pub struct Target {
 impl Target {
     /// Reads the three fields in which peers place parts of one URL.
     pub fn parse(app: &str, tc_url: &str, name: &str) -> Self {
-        let (app, tc_url, name) = (bounded(app), bounded(tc_url), bounded(name));
+        let max = MAX_FIELD_BYTES;
+        let (app, tc_url, name) = (bounded(app, max), bounded(tc_url, max), bounded(name, max));
         let mut params = Params::default();
         let name = path_of(name, Field::Name, &mut params);
         let mut app_path = path_of(app, Field::App, &mut params);
@@ -166,14 +168,6 @@ fn split<'a>(app: &'a str, name: &'a str) -> (&'a str, String) {
 
 fn trimmed(path: &str) -> &str {
     path.trim_matches('/')
-}
-
-fn bounded(field: &str) -> &str {
-    let mut end = field.len().min(MAX_FIELD_BYTES);
-    while !field.is_char_boundary(end) {
-        end -= 1;
-    }
-    field.get(..end).unwrap_or_default()
 }
 
 fn url_path(url: &str) -> &str {

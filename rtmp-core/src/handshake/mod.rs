@@ -12,7 +12,7 @@ use digest::{Digest, Signer};
 pub(crate) use random::Random;
 
 /// Bytes in C1, S1, C2 and S2.
-pub const PACKET_BYTES: usize = 1536;
+const PACKET_BYTES: usize = 1536;
 
 /// The only version there is; 6 is RTMPE.
 const VERSION: u8 = 3;
