@@ -111,3 +111,46 @@ fn block_size(frame: &[u8]) -> Result<u32, HeaderError> {
         _ => Ok(1 << code),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixtures::{self, hex};
+    use crate::codec::{Codec, frame_samples, parse_config};
+
+    #[test]
+    fn stream_information_says_what_ffprobe_says_in_every_wrapping() {
+        let config = hex(fixtures::FLAC_441);
+        for config in [&config[..], &config[4..], &config[8..]] {
+            let header = parse_config(Codec::Flac, config).unwrap();
+            assert_eq!(header.params, Params::Audio(Audio { sample_rate: 44_100, channels: 2 }));
+            assert_eq!(header.rfc6381, "fLaC");
+            let info = StreamInfo::parse(config).unwrap();
+            assert_eq!((info.min_block, info.max_block, info.bits_per_sample), (4608, 4608, 16));
+            assert_eq!(info.block.len(), STREAMINFO_BYTES);
+        }
+    }
+
+    #[test]
+    fn another_first_block_is_refused() {
+        let mut config = hex(fixtures::FLAC_441);
+        config[4] = 4;
+        assert!(matches!(StreamInfo::parse(&config), Err(HeaderError::Invalid { value: 4, .. })));
+    }
+
+    #[test]
+    fn blocks_are_measured_by_the_frame_and_else_by_the_stream() {
+        let config = hex(fixtures::FLAC_441);
+        let count = |frame: &str| frame_samples(Codec::Flac, &config, &hex(frame));
+        // The first and the last frame of a file by FFmpeg.
+        assert_eq!(count("fff85988008a4e000000"), Some(4608));
+        assert_eq!(count("fff87988020fad0f4efc"), Some(4014));
+        // 256 << 4 by a long number, 192, eight bits.
+        assert_eq!(count("fff8c988c3bf"), Some(4096));
+        assert_eq!(count("fff8198800"), Some(192));
+        assert_eq!(count("fff869880013"), Some(20));
+        // No frame header: the stream has blocks of one size.
+        assert_eq!(count("00"), Some(4608));
+        assert_eq!(frame_samples(Codec::Flac, &[], &[]), None);
+    }
+}

@@ -5,6 +5,8 @@ pub mod ac3;
 pub mod av1;
 pub mod avc;
 mod bits;
+#[cfg(test)]
+mod fixtures;
 pub mod flac;
 pub mod hevc;
 pub mod mp3;
@@ -220,3 +222,6 @@ pub fn frame_samples(codec: Codec, config: &[u8], frame: &[u8]) -> Option<u32> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -83,12 +83,57 @@ pub(super) fn header(frame: &[u8]) -> Result<Header, HeaderError> {
 
 /// Samples per channel in `data`, which may be several frames in a row.
 pub(super) fn samples(data: &[u8]) -> Option<u32> {
-    let first = FrameHeader::parse(data).ok()?;
-    let mut samples = first.samples;
-    let mut rest = data.get(first.frame_bytes?..).unwrap_or_default();
-    while let Ok(next) = FrameHeader::parse(rest) {
-        samples = samples.saturating_add(next.samples);
-        rest = next.frame_bytes.and_then(|bytes| rest.get(bytes.max(4)..)).unwrap_or_default();
+    let mut samples = 0u32;
+    let mut rest = data;
+    while let Ok(frame) = FrameHeader::parse(rest) {
+        samples = samples.saturating_add(frame.samples);
+        // A frame of free format is as long as its packet.
+        rest = frame.frame_bytes.and_then(|bytes| rest.get(bytes..)).unwrap_or_default();
     }
-    Some(samples)
+    (samples > 0).then_some(samples)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixtures::hex;
+    use crate::codec::{Codec, frame_samples, parse_frame};
+
+    /// Headers as LAME 3.100 writes them, and what ffprobe says of them.
+    const FRAMES: [(&str, u32, u8, usize, u32); 6] = [
+        ("fffb90640000026b", 44_100, 2, 417, 1152),
+        ("fffb92643e08f37c", 44_100, 2, 418, 1152),
+        ("fffbe46400000812", 48_000, 2, 960, 1152),
+        ("fff380c400197862", 22_050, 1, 208, 576),
+        ("fff382c45d3f0b72", 22_050, 1, 209, 576),
+        ("ffe328c4001d28aa", 8_000, 1, 144, 576),
+    ];
+
+    #[test]
+    fn headers_say_what_ffprobe_says() {
+        for (text, sample_rate, channels, bytes, samples) in FRAMES {
+            let frame = hex(text);
+            let header = parse_frame(Codec::Mp3, &frame).unwrap();
+            assert_eq!(header.params, Params::Audio(Audio { sample_rate, channels }));
+            assert_eq!(header.rfc6381, "mp4a.40.34");
+            assert_eq!(FrameHeader::parse(&frame).unwrap().frame_bytes, Some(bytes));
+            assert_eq!(frame_samples(Codec::Mp3, &[], &frame), Some(samples));
+        }
+    }
+
+    #[test]
+    fn frames_in_a_row_are_counted_together() {
+        let mut frame = hex("fffb90640000026b");
+        frame.resize(417, 0);
+        assert_eq!(samples(&frame.repeat(3)), Some(3456));
+    }
+
+    #[test]
+    fn other_layers_and_reserved_values_are_refused() {
+        // Layer II, a reserved version, the forbidden bitrate, a reserved frequency.
+        for text in ["fffd9064", "ffeb9064", "fffbf064", "fffb9c64", "fff09064", "00fb9064"] {
+            assert!(FrameHeader::parse(&hex(text)).is_err(), "{text}");
+        }
+        assert_eq!(FrameHeader::parse(&hex("fffb0064")).unwrap().frame_bytes, None);
+    }
 }

@@ -90,3 +90,50 @@ pub fn packet_samples(packet: &[u8]) -> Option<u32> {
     let samples = frame * frames;
     (1..=MAX_PACKET_SAMPLES).contains(&samples).then_some(samples)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixtures::{self, hex};
+    use crate::codec::{Codec, parse_config};
+
+    #[test]
+    fn heads_say_what_ffprobe_says() {
+        for (text, channels) in [(fixtures::OPUS_STEREO, 2), (fixtures::OPUS_51, 6)] {
+            let header = parse_config(Codec::Opus, &hex(text)).unwrap();
+            assert_eq!(header.params, Params::Audio(Audio { sample_rate: 48_000, channels }));
+            assert_eq!(header.rfc6381, "opus");
+        }
+        let (stereo, surround) = (hex(fixtures::OPUS_STEREO), hex(fixtures::OPUS_51));
+        assert_eq!(Head::parse(&stereo).unwrap().pre_skip, 312);
+        let surround = Head::parse(&surround).unwrap();
+        assert_eq!((surround.mapping_family, surround.mapping), (1, &[4, 2, 0, 4, 1, 2, 3, 5][..]));
+    }
+
+    #[test]
+    fn heads_that_make_no_sense_are_refused() {
+        let with = |at: usize, value: u8| {
+            let mut head = hex(fixtures::OPUS_51);
+            head[at] = value;
+            Head::parse(&head).is_err()
+        };
+        assert!(with(0, b'o') && with(8, 16) && with(9, 0) && with(19, 0) && with(20, 5));
+        // Three channels of family 0, which has no table.
+        assert!(with(18, 0));
+        assert!(!with(8, 2));
+    }
+
+    #[test]
+    fn packets_are_measured_by_their_first_bytes() {
+        // The configurations of RFC 6716 table 2 at the ends of each mode, one frame.
+        for (config, samples) in [(0, 480), (3, 2880), (12, 480), (15, 960), (16, 120), (31, 960)] {
+            assert_eq!(packet_samples(&[config << 3]), Some(samples));
+        }
+        assert_eq!(packet_samples(&[31 << 3 | 1]), Some(1920));
+        assert_eq!(packet_samples(&[16 << 3 | 3, 0x80 | 48]), Some(5760));
+        // No frames, more than 120 ms, no count, nothing.
+        for packet in [&[31 << 3 | 3, 0][..], &[31 << 3 | 3, 7], &[31 << 3 | 3], &[]] {
+            assert_eq!(packet_samples(packet), None);
+        }
+    }
+}

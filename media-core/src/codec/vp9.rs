@@ -172,3 +172,58 @@ pub fn random_access(frame: &[u8]) -> RandomAccess {
         _ => RandomAccess::None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::fixtures::{self, hex};
+    use crate::codec::{Codec, parse_config, parse_key_frame};
+    use crate::track::VideoRange;
+
+    #[test]
+    fn record_and_key_frame_say_what_ffprobe_says() {
+        let sdr = VideoRange::Sdr;
+        let expected = [
+            (fixtures::VP9_1080P, fixtures::VP9_1080P_FRAME, 1920, 1080, sdr, "vp09.00.40.08"),
+            (
+                fixtures::VP9_P2_HLG,
+                fixtures::VP9_P2_HLG_FRAME,
+                1280,
+                720,
+                VideoRange::Hlg,
+                "vp09.02.31.10.01.09.18.09.00",
+            ),
+            (fixtures::VP9_P1_444, fixtures::VP9_P1_444_FRAME, 322, 182, sdr, "vp09.01.11.08.03.02.02.02.00"),
+        ];
+        for (record, frame, width, height, range, name) in expected {
+            let header = parse_key_frame(Codec::Vp9, &hex(record), &hex(frame)).unwrap();
+            assert_eq!(header.params, Params::Video(Video { width, height, frame_rate: None, range }));
+            assert_eq!(header.rfc6381, name);
+        }
+    }
+
+    #[test]
+    fn a_bare_record_is_the_same_as_a_box_payload() {
+        let record = hex(fixtures::VP9_P2_HLG);
+        assert_eq!(parse_config(Codec::Vp9, &record), parse_config(Codec::Vp9, &record[4..]));
+        assert_eq!(Config::parse(&record[4..]).unwrap().encode()[..], record);
+        assert!(Config::parse(&[4, 10, 0x82, 1, 1, 1, 0, 0]).is_err());
+        assert!(Config::parse(&[0, 10, 0x92, 1, 1, 1, 0, 0]).is_err());
+    }
+
+    #[test]
+    fn an_unknown_level_is_called_the_least() {
+        assert_eq!(Config::parse(&[0, 0, 0x82, 1, 1, 1, 0, 0]).unwrap().rfc6381(), "vp09.00.10.08");
+    }
+
+    #[test]
+    fn decoding_begins_at_key_frames() {
+        assert_eq!(random_access(&hex(fixtures::VP9_P1_444_FRAME)), RandomAccess::Idr);
+        // An inter frame, an existing frame shown again, no frame at all.
+        for frame in [&[0x86][..], &[0x88], &[0x00], &[]] {
+            assert_eq!(random_access(frame), RandomAccess::None);
+        }
+        assert!(KeyFrame::parse(&[0x86, 0x49, 0x83, 0x42]).is_err());
+        assert!(KeyFrame::parse(&[0x82, 0x49, 0x83, 0x43, 0, 0, 0, 0, 0]).is_err());
+    }
+}

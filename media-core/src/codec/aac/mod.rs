@@ -71,3 +71,6 @@ impl Config {
         Header { params: Params::Audio(audio), rfc6381: self.rfc6381() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -59,3 +59,6 @@ pub(super) fn eac3_header(frame: &[u8]) -> Result<Header, HeaderError> {
     let audio = Audio { sample_rate: config.sample_rate, channels: config.channels() };
     Ok(Header { params: Params::Audio(audio), rfc6381: "ec-3".into() })
 }
+
+#[cfg(test)]
+mod tests;

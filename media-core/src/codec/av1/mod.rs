@@ -115,3 +115,6 @@ fn short_name(profile: u8, level: u8, high_tier: bool, bit_depth: u8) -> String 
     let tier = if high_tier { 'H' } else { 'M' };
     format!("av01.{profile}.{level:02}{tier}.{bit_depth:02}")
 }
+
+#[cfg(test)]
+mod tests;

@@ -45,8 +45,11 @@ fn find_sequence_header(data: &[u8]) -> Option<Obu<'_>> {
     Obus::new(data).find(|obu| obu.kind == Obu::SEQUENCE_HEADER)
 }
 
-/// The record that `config` becomes when `temporal_unit` has a sequence header of its own that differs; `None` when it has none or
-/// the same.
+/// The record that `config` becomes when `temporal_unit` has a sequence header of its own that says something else; `None` when it
+/// has none or one that says the same.
+///
+/// Bits that only concern the decoder do not count: SVT-AV1 writes other coding tools into the record than into the stream, and
+/// decoders take those of the stream.
 pub fn updated_config(config: &[u8], temporal_unit: &[u8]) -> Option<Bytes> {
     let obu = find_sequence_header(temporal_unit)?;
     let current = Config::parse(config).ok().and_then(|config| find_sequence_header(config.obus));
@@ -54,6 +57,9 @@ pub fn updated_config(config: &[u8], temporal_unit: &[u8]) -> Option<Bytes> {
         return None;
     }
     let sequence = SequenceHeader::parse(obu.payload).ok()?;
+    if current.and_then(|current| SequenceHeader::parse(current.payload).ok()).as_ref() == Some(&sequence) {
+        return None;
+    }
     Config::encode(&sequence, &with_size(&obu)?)
 }
 

@@ -184,3 +184,6 @@ impl Sps {
         Header { params: Params::Video(video), rfc6381: self.rfc6381() }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -88,3 +88,6 @@ fn picture_rate(timing: Option<(u32, u32)>) -> Option<FrameRate> {
     let (units, scale) = timing?;
     frame_rate(u64::from(scale), u64::from(units))
 }
+
+#[cfg(test)]
+mod tests;
