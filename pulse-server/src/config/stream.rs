@@ -43,6 +43,13 @@ pub struct Stream {
     pub name: Option<String>,
 }
 
+impl Stream {
+    /// A stream with its keys and no name. Nothing is checked here.
+    pub fn new(id: &str, keys: &[&str]) -> Self {
+        Self { id: id.to_owned(), keys: keys.iter().map(|key| Secret::new(*key)).collect(), name: None }
+    }
+}
+
 /// A field of `[[streams]]`, for the reference.
 pub(super) struct StreamField {
     pub(super) name: &'static str,

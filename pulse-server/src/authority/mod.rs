@@ -1,0 +1,200 @@
+//! Who may publish, play and view.
+//!
+//! The server asks an [`Authority`] and does what it says; the built-in one knows the configured streams. An answer that takes longer
+//! than [`TIMEOUT`] is a refusal: admission is closed by default. What the authority takes back while it is in use, it
+//! says through [`Authority::revocations`].
+
+mod configured;
+
+use std::any::Any;
+use std::collections::HashSet;
+use std::fmt;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::mpsc;
+
+use crate::config::Secret;
+use crate::stream_id::StreamId;
+
+pub use configured::Configured;
+
+/// How long an authority may take to answer.
+pub const TIMEOUT: Duration = Duration::from_secs(2);
+
+/// An authority's answer, when it comes.
+pub type Decision = Pin<Box<dyn Future<Output = Result<Grant, Denied>> + Send>>;
+
+/// Decides who may publish, play and view.
+pub trait Authority: Send + Sync + 'static {
+    /// May this connection publish?
+    fn publish(&self, ask: Publish) -> Decision;
+
+    /// May this connection play over RTMP or HTTP-FLV?
+    fn play(&self, ask: View) -> Decision;
+
+    /// May this viewer open an HLS session?
+    fn view(&self, ask: View) -> Decision;
+
+    /// What is taken back from now on. Called once, when the server starts. An authority waits when the channel is full, so that
+    /// no revocation is lost.
+    fn revocations(&self) -> mpsc::Receiver<Revocation>;
+}
+
+/// A request to publish.
+#[derive(Clone, Debug)]
+pub struct Publish {
+    /// The stream key as the encoder gave it, percent-decoded, without its query.
+    pub key: Secret,
+    /// `token` of the query, where there was one.
+    pub token: Option<Secret>,
+    /// The RTMP application name.
+    pub app: String,
+    /// Who asks.
+    pub remote: SocketAddr,
+}
+
+/// A request to play or to view.
+#[derive(Clone, Debug)]
+pub struct View {
+    /// The stream.
+    pub stream: StreamId,
+    /// `token` of the query, where there was one.
+    pub token: Option<Secret>,
+    /// Who asks.
+    pub remote: SocketAddr,
+    /// The Referer header, where there was one.
+    pub referrer: Option<String>,
+}
+
+/// What was granted.
+#[derive(Debug)]
+pub struct Grant {
+    /// The stream that may be published or seen.
+    pub stream: StreamId,
+    /// What it may use.
+    pub limits: Limits,
+    /// Names the credential that was used, for [`Revocation::Credential`].
+    pub credential: Credential,
+    /// Held for as long as the grant is in use and then dropped: a slot, a lease, a counter.
+    pub guard: Guard,
+}
+
+/// What a grant may use; `None` is the server's own limit.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How long it lasts.
+    pub expires_in: Option<Duration>,
+}
+
+/// Names a credential without telling it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Credential(pub u64);
+
+/// Something to drop when a grant ends.
+#[derive(Default)]
+pub struct Guard(Option<Box<dyn Any + Send + Sync>>);
+
+impl Guard {
+    /// Keeps `value` until the grant ends.
+    pub fn new(value: impl Any + Send + Sync) -> Self {
+        Self(Some(Box::new(value)))
+    }
+}
+
+impl fmt::Debug for Guard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Guard(held)" } else { "Guard(none)" })
+    }
+}
+
+/// A refusal.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Denied {
+    /// Stable machine code; what the peer may learn.
+    pub code: DeniedCode,
+    /// When asking again may help.
+    pub retry_after: Option<Duration>,
+    /// For the operator's log, not for the peer.
+    pub why: String,
+}
+
+/// Kinds of refusal, as the peer sees them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeniedCode {
+    /// There is no such stream.
+    UnknownStream,
+    /// The key or token does not open it.
+    BadCredential,
+    /// A limit is used up.
+    LimitReached,
+    /// The authority did not answer in time, or could not decide.
+    Unavailable,
+}
+
+impl DeniedCode {
+    /// The `code` of the problem document.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::UnknownStream => "stream_not_found",
+            Self::BadCredential => "access_denied",
+            Self::LimitReached => "limit_reached",
+            Self::Unavailable => "admission_unavailable",
+        }
+    }
+}
+
+/// Something that was granted and no longer is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Revocation {
+    /// Whatever was granted on this credential for this stream.
+    Credential {
+        /// The stream.
+        stream: StreamId,
+        /// The credential.
+        credential: Credential,
+    },
+    /// Everything of the stream: publisher, players, sessions.
+    Stream(StreamId),
+    /// Everything of all streams but these.
+    AllBut(Arc<HashSet<StreamId>>),
+}
+
+impl Revocation {
+    /// Whether a grant on `credential` for `stream` falls.
+    pub fn covers(&self, stream: &StreamId, credential: Credential) -> bool {
+        match self {
+            Self::Credential { stream: of, credential: revoked } => of == stream && *revoked == credential,
+            Self::Stream(of) => of == stream,
+            Self::AllBut(kept) => !kept.contains(stream),
+        }
+    }
+}
+
+/// Waits for a decision, at most [`TIMEOUT`].
+pub(crate) async fn decide(decision: Decision) -> Result<Grant, Denied> {
+    match tokio::time::timeout(TIMEOUT, decision).await {
+        Ok(answer) => answer,
+        Err(_) => Err(Denied {
+            code: DeniedCode::Unavailable,
+            retry_after: Some(Duration::from_secs(2)),
+            why: format!("the authority did not answer within {} s", TIMEOUT.as_secs()),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test(start_paused = true)]
+    async fn an_authority_that_does_not_answer_refuses() {
+        let denied = decide(Box::pin(std::future::pending())).await.expect_err("nobody answered");
+        assert_eq!(denied.code, DeniedCode::Unavailable);
+    }
+}

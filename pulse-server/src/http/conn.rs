@@ -1,0 +1,249 @@
+//! HTTP connections: HTTP/1.1 and HTTP/2, in the clear and over TLS, bounded and drained.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::time::{Instant, Sleep, sleep, timeout};
+
+use super::App;
+use super::body::Body;
+use crate::tls::Certificate;
+
+/// How long a client may take for a request's head, and stay idle between two.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
+/// How long a TLS handshake may take.
+const TLS_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a client may take nothing of an answer before it is cut off.
+const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+/// Bounds what a connection buffers of its requests, head included.
+const MAX_BUFFER: usize = 16 * 1024;
+/// Concurrent requests of one HTTP/2 connection: both renditions' playlists, parts and a page beside them.
+const MAX_STREAMS: u32 = 64;
+/// How an HTTP/2 client without TLS begins (RFC 9113 §3.4).
+const PREFACE: &[u8] = b"PRI ";
+
+/// Counts open connections against the configured bound.
+#[derive(Clone, Default)]
+pub struct Connections(Arc<AtomicUsize>);
+
+struct Counted(Connections);
+
+impl Connections {
+    fn enter(&self, most: usize) -> Option<Counted> {
+        let before = self.0.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(self.clone());
+        (before < most).then_some(counted)
+    }
+
+    /// How many are open.
+    pub fn open(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// Accepts connections until `draining` says otherwise; each is then finished gracefully.
+pub async fn serve(
+    app: Arc<App>,
+    listener: TcpListener,
+    tls: Option<Arc<Certificate>>,
+    mut draining: watch::Receiver<bool>,
+) {
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            _ = draining.wait_for(|draining| *draining) => return,
+        };
+        let (stream, remote) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                // Out of descriptors, usually: let some close before trying again.
+                tracing::warn!(%error, "cannot accept an HTTP connection");
+                sleep(Duration::from_millis(100)).await;
+                continue;
+            }
+        };
+        let Some(counted) = app.connections.enter(app.config.load().limits.http_connections) else {
+            tracing::warn!(%remote, "HTTP connection refused: limits.http_connections is reached");
+            continue;
+        };
+        tokio::spawn(connection(Arc::clone(&app), stream, remote, tls.clone(), draining.clone(), counted));
+    }
+}
+
+async fn connection(
+    app: Arc<App>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    tls: Option<Arc<Certificate>>,
+    draining: watch::Receiver<bool>,
+    _counted: Counted,
+) {
+    // Answers are written whole; waiting for more would only add latency.
+    let _ = stream.set_nodelay(true);
+    let ended = match tls {
+        Some(tls) => Box::pin(secure(app, stream, remote, &tls, draining)).await,
+        None if speaks_http2(&stream).await => Box::pin(http2(app, stream, remote, draining)).await,
+        None => http1(app, stream, remote, draining).await,
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%remote, %error, "HTTP connection ended");
+    }
+}
+
+type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
+
+async fn secure(
+    app: Arc<App>,
+    stream: TcpStream,
+    remote: SocketAddr,
+    tls: &Certificate,
+    draining: watch::Receiver<bool>,
+) -> Ended {
+    let stream = timeout(TLS_TIMEOUT, tls.https().accept(stream)).await??;
+    if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
+        http2(app, stream, remote, draining).await
+    } else {
+        http1(app, stream, remote, draining).await
+    }
+}
+
+/// Whether the client's first bytes are HTTP/2's preface.
+async fn speaks_http2(stream: &TcpStream) -> bool {
+    let mut head = [0; PREFACE.len()];
+    // Fewer bytes than these are no HTTP request yet, and what HTTP/1 does with them is right.
+    matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut head)).await, Ok(Ok(4)) if head == PREFACE)
+}
+
+async fn http1<I>(app: Arc<App>, io: I, remote: SocketAddr, draining: watch::Receiver<bool>) -> Ended
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |request| answer(Arc::clone(&app), request, remote));
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(MAX_BUFFER)
+        .serve_connection(TokioIo::new(Guarded::new(io)), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        () = drained(draining) => connection.as_mut().graceful_shutdown(),
+    }
+    Ok(connection.await?)
+}
+
+async fn http2<I>(app: Arc<App>, io: I, remote: SocketAddr, draining: watch::Receiver<bool>) -> Ended
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let service = service_fn(move |request| answer(Arc::clone(&app), request, remote));
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(HEAD_TIMEOUT)
+        .max_concurrent_streams(MAX_STREAMS)
+        .max_header_list_size(MAX_BUFFER as u32)
+        .serve_connection(TokioIo::new(Guarded::new(io)), service);
+    let mut connection = pin!(connection);
+    tokio::select! {
+        ended = connection.as_mut() => return Ok(ended?),
+        () = drained(draining) => connection.as_mut().graceful_shutdown(),
+    }
+    Ok(connection.await?)
+}
+
+async fn answer(
+    app: Arc<App>,
+    request: hyper::Request<Incoming>,
+    remote: SocketAddr,
+) -> Result<Response<Body>, Infallible> {
+    Ok(super::router::answer(&app, request, remote).await)
+}
+
+async fn drained(mut draining: watch::Receiver<bool>) {
+    // An error means that the server is gone, which is as good a reason.
+    let _ = draining.wait_for(|draining| *draining).await;
+}
+
+/// Cuts off a peer that takes nothing for [`STALL_TIMEOUT`], which hyper does not do by itself.
+struct Guarded<I> {
+    io: I,
+    stalled: Option<Pin<Box<Sleep>>>,
+}
+
+impl<I> Guarded<I> {
+    fn new(io: I) -> Self {
+        Self { io, stalled: None }
+    }
+
+    fn progress<T>(&mut self, cx: &mut Context<'_>, written: Poll<io::Result<T>>) -> Poll<io::Result<T>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let deadline = Instant::now() + STALL_TIMEOUT;
+        let stalled = self.stalled.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        match stalled.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(Err(io::ErrorKind::TimedOut.into())),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+impl<I: AsyncRead + Unpin> AsyncRead for Guarded<I> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_read(cx, buf)
+    }
+}
+
+impl<I: AsyncWrite + Unpin> AsyncWrite for Guarded<I> {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write(cx, buf);
+        self.progress(cx, written)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bufs: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
+        self.progress(cx, written)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.io.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let flushed = Pin::new(&mut self.io).poll_flush(cx);
+        self.progress(cx, flushed)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}

@@ -1,0 +1,266 @@
+//! A stream's place: who publishes into it, and the life that outlives each encoder.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use tokio::sync::oneshot;
+
+use super::feed::Feed;
+use super::life::Life;
+use super::takeover::{Refused, Takeovers};
+use crate::authority::{Credential, Revocation};
+use crate::config::Takeover;
+use crate::stream_id::StreamId;
+
+/// Makes the lives of a channel; what it needs of the server stays out of the channel.
+pub trait Beget: Send + Sync + 'static {
+    /// A new life of `stream`, or the continuation of one that a restart cut off.
+    fn life(&self, stream: &StreamId) -> Arc<Life>;
+
+    /// The life of `stream` that a restart cut off will not be continued.
+    fn abandon(&self, stream: &StreamId);
+}
+
+/// What a channel is doing.
+#[derive(Clone)]
+pub enum Phase {
+    /// Nobody publishes; the last life, if any, has ended and may still be fetched.
+    Offline(Option<Arc<Life>>),
+    /// Somebody publishes.
+    Live(Arc<Life>),
+    /// The encoder is away and may come back.
+    Away(Arc<Life>),
+    /// The server was restarted during a life; its encoder may come back.
+    Restarted,
+}
+
+/// Who publishes.
+struct Seat {
+    generation: u64,
+    remote: SocketAddr,
+    credential: Credential,
+    evict: oneshot::Sender<Eviction>,
+}
+
+/// Why a publisher has to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Eviction {
+    /// An authenticated newcomer took over.
+    TakenOver {
+        /// From where.
+        by: SocketAddr,
+    },
+    /// Its credential was revoked.
+    Revoked,
+}
+
+impl fmt::Display for Eviction {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TakenOver { by } => write!(f, "taken over by {by}"),
+            Self::Revoked => write!(f, "its key was revoked"),
+        }
+    }
+}
+
+struct State {
+    phase: Phase,
+    seat: Option<Seat>,
+    generation: u64,
+    takeovers: Takeovers,
+}
+
+/// A stream's place in the server.
+pub struct Channel {
+    id: StreamId,
+    grace: Duration,
+    beget: Arc<dyn Beget>,
+    state: Mutex<State>,
+}
+
+/// How long an ended life can still be fetched: viewers in the middle of it see its end.
+const ENDED_KEPT: Duration = Duration::from_secs(60);
+
+impl Channel {
+    /// A channel where nobody has published yet.
+    pub fn new(id: StreamId, grace: Duration, beget: Arc<dyn Beget>) -> Self {
+        Self::in_phase(Phase::Offline(None), id, grace, beget)
+    }
+
+    /// A channel whose life was cut off by a restart: it waits out the grace period for its encoder.
+    pub fn restarted(id: StreamId, grace: Duration, beget: Arc<dyn Beget>) -> Arc<Self> {
+        let channel = Arc::new(Self::in_phase(Phase::Restarted, id, grace, beget));
+        channel.end_after_grace(0);
+        channel
+    }
+
+    fn in_phase(phase: Phase, id: StreamId, grace: Duration, beget: Arc<dyn Beget>) -> Self {
+        let state = State { phase, seat: None, generation: 0, takeovers: Takeovers::default() };
+        Self { id, grace, beget, state: Mutex::new(state) }
+    }
+
+    /// The stream.
+    pub fn id(&self) -> &StreamId {
+        &self.id
+    }
+
+    /// What it is doing.
+    pub fn phase(&self) -> Phase {
+        self.state().phase.clone()
+    }
+
+    /// The life that can be played: live, or waiting for its encoder.
+    pub fn life(&self) -> Option<Arc<Life>> {
+        match self.phase() {
+            Phase::Live(life) | Phase::Away(life) => Some(life),
+            Phase::Offline(_) | Phase::Restarted => None,
+        }
+    }
+
+    /// Whether the channel can be forgotten.
+    pub fn is_idle(&self) -> bool {
+        matches!(self.state().phase, Phase::Offline(None))
+    }
+
+    /// Seats a publisher, evicting the one in place if the policy says so.
+    ///
+    /// # Errors
+    /// [`Refused`] when the one in place stays.
+    pub fn occupy(
+        self: &Arc<Self>,
+        remote: SocketAddr,
+        credential: Credential,
+        policy: Takeover,
+    ) -> Result<Feed, Refused> {
+        let mut state = self.state();
+        if state.seat.is_some() {
+            if let Err(refused) = state.takeovers.admit(policy, Instant::now()) {
+                drop(state);
+                self.report_refusal(remote, refused);
+                return Err(refused);
+            }
+        }
+        let life = match &state.phase {
+            Phase::Live(life) | Phase::Away(life) => Arc::clone(life),
+            Phase::Offline(_) | Phase::Restarted => self.beget.life(&self.id),
+        };
+        state.generation += 1;
+        let generation = state.generation;
+        let (evict, evicted) = oneshot::channel();
+        if let Some(old) = state.seat.replace(Seat { generation, remote, credential, evict }) {
+            tracing::warn!(stream = %self.id, from = %old.remote, by = %remote, "publisher taken over");
+            // The old one may be gone already.
+            let _ = old.evict.send(Eviction::TakenOver { by: remote });
+        }
+        let start_us = life.hand_over(generation);
+        state.phase = Phase::Live(Arc::clone(&life));
+        drop(state);
+        Ok(Feed::new(Arc::clone(self), life, generation, start_us, evicted))
+    }
+
+    /// The publisher of `generation` is gone: the grace period begins, unless another is in place.
+    pub(super) fn vacate(self: &Arc<Self>, generation: u64) {
+        let mut state = self.state();
+        if state.seat.as_ref().is_none_or(|seat| seat.generation != generation) {
+            return;
+        }
+        state.seat = None;
+        if let Phase::Live(life) = &state.phase {
+            life.pause(generation);
+            state.phase = Phase::Away(Arc::clone(life));
+        }
+        drop(state);
+        if self.grace.is_zero() {
+            self.end_if_still(generation);
+        } else {
+            self.end_after_grace(generation);
+        }
+    }
+
+    /// Drops the publisher if `revocation` covers it.
+    pub fn revoke(self: &Arc<Self>, revocation: &Revocation) {
+        let mut state = self.state();
+        let covered = state.seat.take_if(|seat| revocation.covers(&self.id, seat.credential));
+        let Some(seat) = covered else { return };
+        if let Phase::Live(life) = &state.phase {
+            life.pause(seat.generation);
+            state.phase = Phase::Away(Arc::clone(life));
+        }
+        drop(state);
+        let _ = seat.evict.send(Eviction::Revoked);
+        self.end_after_grace(seat.generation);
+    }
+
+    /// Who publishes, for the list of live streams.
+    pub fn publisher(&self) -> Option<SocketAddr> {
+        self.state().seat.as_ref().map(|seat| seat.remote)
+    }
+
+    /// Ends the life now, for shutdown: playlists get their end.
+    pub fn end(&self) {
+        let mut state = self.state();
+        state.seat = None;
+        let phase = std::mem::replace(&mut state.phase, Phase::Offline(None));
+        if let Phase::Live(life) | Phase::Away(life) = phase {
+            life.end();
+            state.phase = Phase::Offline(Some(life));
+        }
+    }
+
+    fn end_after_grace(self: &Arc<Self>, generation: u64) {
+        let channel = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(channel.grace).await;
+            channel.end_if_still(generation);
+        });
+    }
+
+    /// Ends the life if nobody has come since the publisher of `generation` left.
+    fn end_if_still(self: &Arc<Self>, generation: u64) {
+        let mut state = self.state();
+        if state.generation != generation || state.seat.is_some() {
+            return;
+        }
+        let life = match std::mem::replace(&mut state.phase, Phase::Offline(None)) {
+            Phase::Away(life) => life,
+            Phase::Restarted => return self.beget.abandon(&self.id),
+            other => return state.phase = other,
+        };
+        life.end();
+        tracing::info!(stream = %self.id, grace_s = self.grace.as_secs(), "stream ended: its encoder did not come back");
+        state.phase = Phase::Offline(Some(Arc::clone(&life)));
+        drop(state);
+        self.forget_later(generation);
+    }
+
+    fn forget_later(self: &Arc<Self>, generation: u64) {
+        let channel = Arc::downgrade(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(ENDED_KEPT).await;
+            let Some(channel) = channel.upgrade() else { return };
+            let mut state = channel.state();
+            if state.generation == generation {
+                state.phase = Phase::Offline(None);
+            }
+        });
+    }
+
+    fn report_refusal(&self, remote: SocketAddr, refused: Refused) {
+        let (code, detail) = match refused {
+            Refused::Occupied => ("publisher_refused", "a second encoder was refused while the first was live"),
+            Refused::Fight => {
+                ("publishers_fight", "two encoders publish with the same key and evict each other: stop one of them")
+            }
+        };
+        tracing::warn!(stream = %self.id, from = %remote, code, "{detail}");
+        if let Some(life) = self.life() {
+            life.health.report(SystemTime::now(), code, format!("{detail} (last from {})", remote.ip()));
+        }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,214 @@
+//! Drives a packager: frames in from the broadcast, playlists and parts out to whoever asks, journal to disk.
+
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
+use std::time::{Duration, Instant, SystemTime};
+
+use hls_packager::{Announced, Config, Event, Journal, Now, Packager, Reply, Request, Topic, Wake, Window};
+use media_core::broadcast::{Broadcast, Received, Subscriber};
+use tokio::sync::watch;
+use tokio::time::sleep_until;
+
+use super::health::Health;
+use super::journal::JournalStore;
+use crate::stream_id::StreamId;
+
+/// Messages taken from the broadcast at once.
+const BATCH: usize = 64;
+/// How long to wait before trying again to write a journal that the disk refused.
+const JOURNAL_RETRY: Duration = Duration::from_secs(1);
+
+/// The HLS side of a life.
+pub struct Hls {
+    window: RwLock<Window>,
+    /// The version of each topic that anybody waited for; one a rendition, so a handful.
+    topics: RwLock<Vec<(Topic, watch::Sender<u64>)>>,
+    announced: Mutex<Option<Announced>>,
+}
+
+/// What the driver task holds.
+struct Driver {
+    stream: StreamId,
+    hls: Arc<Hls>,
+    packager: Packager,
+    store: JournalStore,
+    health: Arc<Health>,
+}
+
+impl Hls {
+    /// Starts packaging a broadcast.
+    pub fn start(
+        stream: StreamId,
+        config: Config,
+        broadcast: &Broadcast,
+        store: JournalStore,
+        health: Arc<Health>,
+    ) -> Arc<Self> {
+        let subscriber = broadcast.subscribe();
+        let hls = Arc::new(Self {
+            window: RwLock::new(Window::new()),
+            topics: RwLock::default(),
+            announced: Mutex::default(),
+        });
+        let driven = Arc::clone(&hls);
+        tokio::spawn(async move {
+            let journal = load(&store, &stream).await;
+            let packager = Packager::new(config, journal);
+            Driver { stream, hls: driven, packager, store, health }.run(subscriber).await;
+        });
+        hls
+    }
+
+    /// Answers a request from the window as it is now.
+    pub fn answer(&self, request: &Request) -> Reply {
+        self.window().answer(Instant::now(), request)
+    }
+
+    /// Waits until `topic` has a version other than `version`.
+    pub async fn changed(&self, topic: Topic, version: u64) {
+        let mut versions = self.versions(topic);
+        // The sender lives as long as this borrow of self.
+        let _ = versions.wait_for(|now| *now != version).await;
+    }
+
+    /// Takes the encoder's word for which tracks will come.
+    pub fn announce(&self, announced: Announced) {
+        *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+    }
+
+    fn versions(&self, topic: Topic) -> watch::Receiver<u64> {
+        let known = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, sender)) = known.iter().find(|(known, _)| *known == topic) {
+            return sender.subscribe();
+        }
+        drop(known);
+        let mut topics = self.topics.write().unwrap_or_else(PoisonError::into_inner);
+        if !topics.iter().any(|(known, _)| *known == topic) {
+            // Read under the topics' lock, so that no change falls between.
+            let version = self.window().version(topic);
+            topics.push((topic, watch::Sender::new(version)));
+        }
+        match topics.iter().find(|(known, _)| *known == topic) {
+            Some((_, sender)) => sender.subscribe(),
+            None => watch::Sender::new(0).subscribe(),
+        }
+    }
+
+    /// Tells those who wait on a topic whose version moved.
+    fn notify(&self) {
+        let topics = self.topics.read().unwrap_or_else(PoisonError::into_inner);
+        for (topic, sender) in topics.iter() {
+            let version = self.window().version(*topic);
+            sender.send_if_modified(|known| std::mem::replace(known, version) != version);
+        }
+    }
+
+    fn window(&self) -> RwLockReadGuard<'_, Window> {
+        self.window.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Both clocks.
+pub fn now() -> Now {
+    Now::new(Instant::now(), SystemTime::now())
+}
+
+async fn load(store: &JournalStore, stream: &StreamId) -> Option<Journal> {
+    let (store, stream) = (store.clone(), stream.clone());
+    tokio::task::spawn_blocking(move || store.load(&stream)).await.ok().flatten()
+}
+
+impl Driver {
+    async fn run(mut self, mut subscriber: Subscriber) {
+        let mut received = Vec::with_capacity(BATCH);
+        loop {
+            tokio::select! {
+                _ = subscriber.recv_batch(&mut received, BATCH) => {}
+                () = wait_until(self.packager.poll_timeout()) => {}
+            }
+            let now = now();
+            self.take_announcement(now);
+            let mut ended = false;
+            for message in received.drain(..) {
+                ended |= matches!(message, Received::Ended);
+                self.take(now, message);
+            }
+            self.packager.handle_timeout(now);
+            self.publish().await;
+            if ended {
+                return;
+            }
+        }
+    }
+
+    fn take_announcement(&mut self, now: Now) {
+        let announced = self.hls.announced.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(announced) = announced {
+            self.packager.announce(now, announced);
+        }
+    }
+
+    fn take(&mut self, now: Now, message: Received) {
+        match message {
+            Received::Tracks(tracks) => self.packager.tracks(now, &tracks),
+            Received::Frame(frame) => {
+                if let Err(error) = self.packager.frame(now, frame) {
+                    tracing::error!(stream = %self.stream, %error, "frame not packaged");
+                }
+            }
+            Received::Discontinuity => self.packager.discontinuity(now),
+            Received::Skipped { entries } => {
+                tracing::warn!(stream = %self.stream, entries, "the packager fell behind and skipped to a key frame");
+                self.packager.discontinuity(now);
+            }
+            Received::Paused => self.packager.pause(now),
+            Received::Resumed => self.packager.resume(now),
+            Received::Ended => self.packager.end(now),
+        }
+    }
+
+    /// Shows viewers what the packager made, in order, and only what the journal on disk covers.
+    async fn publish(&mut self) {
+        let mut changed = false;
+        while let Some(event) = self.packager.poll_event() {
+            match event {
+                Event::Journal(journal) => self.persist(journal).await,
+                Event::Health(health) => self.report(&health),
+                event => {
+                    let mut window = self.hls.window.write().unwrap_or_else(PoisonError::into_inner);
+                    changed |= window.apply(event) != Wake::Nobody;
+                }
+            }
+        }
+        if changed {
+            self.hls.notify();
+        }
+    }
+
+    fn report(&self, health: &hls_packager::Health) {
+        if self.health.report(SystemTime::now(), health.code(), health.to_string()) {
+            tracing::warn!(stream = %self.stream, code = health.code(), "{health}");
+        }
+    }
+
+    /// Syncs the journal before anything that depends on it is shown. While the disk refuses, HLS stands still; RTMP and FLV go on.
+    async fn persist(&self, journal: Journal) {
+        loop {
+            let (store, stream, copy) = (self.store.clone(), self.stream.clone(), journal.clone());
+            match tokio::task::spawn_blocking(move || store.save(&stream, &copy)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => {
+                    tracing::error!(stream = %self.stream, %error, "cannot write the playlist journal; HLS waits for the disk");
+                }
+                Err(error) => tracing::error!(stream = %self.stream, %error, "the journal's writer failed"),
+            }
+            tokio::time::sleep(JOURNAL_RETRY).await;
+        }
+    }
+}
+
+async fn wait_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}

@@ -1,0 +1,143 @@
+//! One life of a stream: from its first publisher until it ends for want of one.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime};
+
+use media_core::broadcast::{self, Broadcast, Publisher};
+use media_core::{Frame, Track};
+
+use super::health::Health;
+use super::hls::Hls;
+use super::meter::{Measured, Meter};
+use super::outputs::Outputs;
+
+/// A life: the broadcast that outlives its encoders, and everything that is made of it.
+pub struct Life {
+    /// The fan-out of frames.
+    pub broadcast: Broadcast,
+    /// Playlists, parts and segments; `None` where HLS is off.
+    pub hls: Option<Arc<Hls>>,
+    /// RTMP and FLV fan-outs, made when somebody first plays.
+    pub outputs: Outputs,
+    /// What is wrong with the stream.
+    pub health: Arc<Health>,
+    /// When the life began.
+    pub since: SystemTime,
+    source: Mutex<Source>,
+}
+
+/// What the publisher in place writes to. Behind one lock with the generation, so that two publishers never mix frames.
+struct Source {
+    generation: u64,
+    publisher: Publisher,
+    meter: Meter,
+    /// Where the next publisher's timeline continues, in microseconds.
+    edge_us: Option<i64>,
+    last_frame: Option<Instant>,
+}
+
+/// Somebody else publishes now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Superseded;
+
+/// The pause between one publisher's last frame and the next one's first, on the timeline.
+const HANDOVER_US: i64 = 40_000;
+
+impl Life {
+    /// A life with its fan-out; `hls` starts packaging it.
+    pub fn new(
+        config: broadcast::Config,
+        outputs: Outputs,
+        health: Arc<Health>,
+        hls: impl FnOnce(&Broadcast) -> Option<Arc<Hls>>,
+    ) -> Self {
+        let (publisher, broadcast) = broadcast::broadcast(config);
+        let hls = hls(&broadcast);
+        let source =
+            Source { generation: 0, publisher, meter: Meter::default(), edge_us: None, last_frame: None };
+        Self { broadcast, hls, outputs, health, since: SystemTime::now(), source: Mutex::new(source) }
+    }
+
+    /// Hands the stream to the publisher of `generation`. Returns where its timeline starts, if somebody published before.
+    pub fn hand_over(&self, generation: u64) -> Option<i64> {
+        let mut source = self.source();
+        let continues = source.edge_us.is_some();
+        source.generation = generation;
+        if continues {
+            source.publisher.resume();
+            source.publisher.discontinuity();
+        }
+        source.edge_us.map(|edge| edge.saturating_add(HANDOVER_US))
+    }
+
+    /// The publisher of `generation` has gone; the stream waits for the next. Nothing happens when it was not in place any more.
+    pub fn pause(&self, generation: u64) {
+        let mut source = self.source();
+        if source.generation == generation {
+            source.publisher.pause();
+        }
+    }
+
+    /// Ends the life.
+    pub fn end(&self) {
+        let mut source = self.source();
+        source.generation = u64::MAX;
+        source.publisher.end();
+    }
+
+    /// Announces the tracks of what follows.
+    ///
+    /// # Errors
+    /// [`Superseded`] when another publisher is in place.
+    pub fn tracks(&self, generation: u64, tracks: &Arc<[Track]>) -> Result<(), Superseded> {
+        self.source_of(generation)?.publisher.tracks(Arc::clone(tracks));
+        Ok(())
+    }
+
+    /// Says that the timeline was re-based.
+    ///
+    /// # Errors
+    /// [`Superseded`] when another publisher is in place.
+    pub fn discontinuity(&self, generation: u64) -> Result<(), Superseded> {
+        self.source_of(generation)?.publisher.discontinuity();
+        Ok(())
+    }
+
+    /// Publishes a frame of `track`; `edge_us` is where the timeline stands after it.
+    ///
+    /// # Errors
+    /// [`Superseded`] when another publisher is in place.
+    pub fn frame(
+        &self,
+        generation: u64,
+        track: &Track,
+        frame: Frame,
+        edge_us: Option<i64>,
+    ) -> Result<(), Superseded> {
+        let mut source = self.source_of(generation)?;
+        source.meter.frame(track, &frame);
+        source.edge_us = edge_us;
+        source.last_frame = Some(Instant::now());
+        source.publisher.frame(frame);
+        Ok(())
+    }
+
+    /// What was measured of the publisher.
+    pub fn measured(&self) -> Measured {
+        self.source().meter.measured()
+    }
+
+    /// How long ago the last frame came.
+    pub fn silent_for(&self) -> Option<Duration> {
+        self.source().last_frame.map(|then| then.elapsed())
+    }
+
+    fn source_of(&self, generation: u64) -> Result<MutexGuard<'_, Source>, Superseded> {
+        let source = self.source();
+        if source.generation == generation { Ok(source) } else { Err(Superseded) }
+    }
+
+    fn source(&self) -> MutexGuard<'_, Source> {
+        self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,79 @@
+//! The streams of this process, by id.
+
+use std::collections::HashMap;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use super::channel::{Beget, Channel};
+use crate::authority::Revocation;
+use crate::stream_id::StreamId;
+
+/// All channels.
+pub struct Registry {
+    channels: RwLock<HashMap<StreamId, Arc<Channel>>>,
+    grace: Duration,
+    beget: Arc<dyn Beget>,
+}
+
+/// There are as many streams as the server admits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+impl Registry {
+    /// An empty registry whose channels live through `grace`.
+    pub fn new(grace: Duration, beget: Arc<dyn Beget>) -> Self {
+        Self { channels: RwLock::default(), grace, beget }
+    }
+
+    /// Adds the channel of a life that a restart cut off.
+    pub fn restore(&self, id: StreamId) {
+        let channel = Channel::restarted(id.clone(), self.grace, Arc::clone(&self.beget));
+        self.write().insert(id, channel);
+    }
+
+    /// The stream's channel, if anybody has published into it lately.
+    pub fn find(&self, id: &StreamId) -> Option<Arc<Channel>> {
+        self.read().get(id).cloned()
+    }
+
+    /// The stream's channel for a publisher, made where there is none.
+    ///
+    /// # Errors
+    /// [`Full`] when it would be one more than `most`. Idle channels are forgotten first.
+    pub fn open(&self, id: &StreamId, most: usize) -> Result<Arc<Channel>, Full> {
+        if let Some(channel) = self.find(id) {
+            return Ok(channel);
+        }
+        let mut channels = self.write();
+        if channels.len() >= most {
+            channels.retain(|_, channel| !channel.is_idle());
+        }
+        if channels.len() >= most && !channels.contains_key(id) {
+            return Err(Full);
+        }
+        let new = || Arc::new(Channel::new(id.clone(), self.grace, Arc::clone(&self.beget)));
+        Ok(Arc::clone(channels.entry(id.clone()).or_insert_with(new)))
+    }
+
+    /// All channels, by id.
+    pub fn all(&self) -> Vec<Arc<Channel>> {
+        let mut all: Vec<_> = self.read().values().cloned().collect();
+        all.sort_by(|a, b| a.id().cmp(b.id()));
+        all
+    }
+
+    /// Carries out a revocation on publishers.
+    pub fn revoke(&self, revocation: &Revocation) {
+        for channel in self.all() {
+            channel.revoke(revocation);
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, HashMap<StreamId, Arc<Channel>>> {
+        self.channels.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<StreamId, Arc<Channel>>> {
+        self.channels.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}

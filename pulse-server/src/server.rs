@@ -1,0 +1,263 @@
+//! The server: listeners over the shared state, reload and drain.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use arc_swap::ArcSwap;
+use tokio::net::{TcpListener, TcpSocket};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+use crate::app::App;
+use crate::authority::{Authority, Configured};
+use crate::config::Config;
+use crate::identity::{self, Lock};
+use crate::live::{Factory, JournalStore, Registry, Sessions};
+use crate::tls::{Certificate, TlsError};
+use crate::{http, ingest, ops};
+
+/// Connections that the kernel holds until they are accepted; a reconnect storm should not be refused.
+const BACKLOG: u32 = 4096;
+/// How often idle viewers' sessions are forgotten.
+const SWEEP_EVERY: Duration = Duration::from_secs(5);
+
+/// Why the server did not start.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address} ({setting}): {source}")]
+    Listen {
+        /// The setting it is from.
+        setting: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: io::Error,
+    },
+    /// The data folder cannot be used.
+    #[error("cannot use the data folder {}: {source}", path.display())]
+    Data {
+        /// The folder.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+}
+
+/// The addresses that a server listens on, ports resolved.
+#[derive(Clone, Copy, Debug, Default)]
+#[non_exhaustive]
+pub struct Addresses {
+    /// HTTP.
+    pub http: Option<SocketAddr>,
+    /// HTTPS.
+    pub https: Option<SocketAddr>,
+    /// RTMP.
+    pub rtmp: Option<SocketAddr>,
+    /// RTMPS.
+    pub rtmps: Option<SocketAddr>,
+    /// Operations.
+    pub ops: Option<SocketAddr>,
+}
+
+/// A running server.
+pub struct Server {
+    app: Arc<App>,
+    configured: Option<Arc<Configured>>,
+    addresses: Addresses,
+    draining: watch::Sender<bool>,
+    tasks: JoinSet<()>,
+    _lock: Lock,
+}
+
+impl Server {
+    /// Starts a server whose streams are those of the configuration.
+    ///
+    /// # Errors
+    /// [`StartError`] says which address, folder or certificate cannot be used.
+    pub async fn start(config: Config) -> Result<Self, StartError> {
+        let configured = Arc::new(Configured::new(&config));
+        let authority = Arc::clone(&configured) as Arc<dyn Authority>;
+        let mut server = Self::start_with(config, authority).await?;
+        server.configured = Some(configured);
+        Ok(server)
+    }
+
+    /// Starts a server that asks `authority` who may do what.
+    ///
+    /// # Errors
+    /// As [`Server::start`].
+    pub async fn start_with(config: Config, authority: Arc<dyn Authority>) -> Result<Self, StartError> {
+        let data = |source| StartError::Data { path: config.data_dir.clone(), source };
+        let lock = identity::lock(&config.data_dir).map_err(data)?;
+        let key = identity::session_key(&config.data_dir).map_err(data)?;
+        let store = JournalStore::open(&config.data_dir).map_err(data)?;
+        let certificate = match (&config.http.tls_cert, &config.http.tls_key) {
+            (Some(cert), Some(key)) => Some(Certificate::load(cert, key)?),
+            _ => None,
+        };
+        let listeners = Listeners::open(&config, certificate.is_some())?;
+        let unfinished = store.unfinished();
+        let grace = Duration::from_secs(config.ingest.grace_s);
+        let shared = Arc::new(ArcSwap::from_pointee(config));
+        let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store)));
+        for stream in unfinished {
+            tracing::info!(%stream, grace_s = grace.as_secs(), "stream was live before the restart; waiting for its encoder");
+            registry.restore(stream);
+        }
+        let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key)));
+        let draining = watch::Sender::new(false);
+        let mut server = Self {
+            addresses: listeners.addresses(),
+            app,
+            configured: None,
+            draining,
+            tasks: JoinSet::new(),
+            _lock: lock,
+        };
+        server.serve(listeners, certificate);
+        server.app.set_ready(true);
+        Ok(server)
+    }
+
+    fn serve(&mut self, listeners: Listeners, certificate: Option<Arc<Certificate>>) {
+        let app = || Arc::clone(&self.app);
+        let draining = || self.draining.subscribe();
+        let tasks = &mut self.tasks;
+        if let Some(listener) = listeners.http {
+            tasks.spawn(http::serve(app(), listener, None, draining()));
+        }
+        if let Some(listener) = listeners.https {
+            tasks.spawn(http::serve(app(), listener, certificate.clone(), draining()));
+        }
+        if let Some(listener) = listeners.rtmp {
+            tasks.spawn(ingest::serve(app(), listener, None, draining()));
+        }
+        if let Some(listener) = listeners.rtmps {
+            tasks.spawn(ingest::serve(app(), listener, certificate.clone(), draining()));
+        }
+        if let Some(listener) = listeners.ops {
+            tasks.spawn(ops::serve(app(), listener, draining()));
+        }
+        if let Some(certificate) = certificate {
+            tokio::spawn(certificate.watch());
+        }
+        tokio::spawn(revoke(app()));
+        tokio::spawn(sweep(Arc::downgrade(&self.app)));
+    }
+
+    /// Where it listens.
+    pub fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// The shared state, to look at.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Takes a new configuration, except for what needs a restart. Publishers whose key is gone are dropped.
+    pub async fn reload(&self, new: &Config) {
+        let running = self.app.config.load_full();
+        let changes = running.changes_to(new);
+        for change in changes.needing_restart() {
+            tracing::warn!(setting = change.field, "changed; takes effect at the next start");
+        }
+        let effective = changes.effective;
+        self.app.config.store(Arc::new(effective.clone()));
+        if let Some(configured) = &self.configured {
+            configured.reload(&effective).await;
+        }
+        tracing::info!(
+            settings = changes.settings.len(),
+            streams_added = changes.streams_added.len(),
+            streams_removed = changes.streams_removed.len(),
+            streams_with_removed_keys = changes.streams_with_removed_keys.len(),
+            "configuration reloaded"
+        );
+    }
+
+    /// Stops accepting, lets connections finish for `ops.drain_s` at most, and ends. Playlists are not ended: the next server on the
+    /// same data folder goes on with them.
+    pub async fn drain(mut self) {
+        let bound = Duration::from_secs(self.app.config.load().ops.drain_s);
+        self.app.set_ready(false);
+        let _ = self.draining.send(true);
+        let finished = async {
+            while self.tasks.join_next().await.is_some() {}
+            while self.app.connections.open() > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(bound, finished).await.is_err() {
+            tracing::warn!(open = self.app.connections.open(), "drain ended with connections open");
+        }
+    }
+}
+
+async fn revoke(app: Arc<App>) {
+    let mut revocations = app.authority.revocations();
+    while let Some(revocation) = revocations.recv().await {
+        tracing::info!(?revocation, "revoked");
+        app.revoke(&revocation);
+    }
+}
+
+async fn sweep(app: std::sync::Weak<App>) {
+    loop {
+        tokio::time::sleep(SWEEP_EVERY).await;
+        let Some(app) = app.upgrade() else { return };
+        app.sessions.sweep();
+    }
+}
+
+/// Open listeners, not served yet: either all can be had or the server does not start.
+struct Listeners {
+    http: Option<TcpListener>,
+    https: Option<TcpListener>,
+    rtmp: Option<TcpListener>,
+    rtmps: Option<TcpListener>,
+    ops: Option<TcpListener>,
+}
+
+impl Listeners {
+    fn open(config: &Config, tls: bool) -> Result<Self, StartError> {
+        let with_tls = |address: Option<SocketAddr>| address.filter(|_| tls);
+        Ok(Self {
+            http: listen("http.listen", Some(config.http.listen))?,
+            https: listen("http.tls_listen", with_tls(config.http.tls_listen))?,
+            rtmp: listen("rtmp.listen", config.rtmp.listen)?,
+            rtmps: listen("rtmp.tls_listen", with_tls(config.rtmp.tls_listen))?,
+            ops: listen("ops.listen", config.ops.listen)?,
+        })
+    }
+
+    fn addresses(&self) -> Addresses {
+        let of = |listener: &Option<TcpListener>| listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        Addresses {
+            http: of(&self.http),
+            https: of(&self.https),
+            rtmp: of(&self.rtmp),
+            rtmps: of(&self.rtmps),
+            ops: of(&self.ops),
+        }
+    }
+}
+
+fn listen(setting: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
+    let Some(address) = address else { return Ok(None) };
+    let open = || {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        socket.set_reuseaddr(true)?;
+        socket.bind(address)?;
+        socket.listen(BACKLOG)
+    };
+    open().map(Some).map_err(|source| StartError::Listen { setting, address, source })
+}

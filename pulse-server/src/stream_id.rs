@@ -1,0 +1,34 @@
+//! The public name of a stream.
+
+use std::fmt;
+use std::sync::Arc;
+
+use crate::config::is_valid_id;
+
+/// A stream's id: 1 to 64 characters `A-Z a-z 0-9 _ -`. Everybody may see it; the stream key is the secret. Cheap to clone.
+#[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct StreamId(Arc<str>);
+
+impl StreamId {
+    /// The id, if `text` may be one.
+    pub fn parse(text: &str) -> Option<Self> {
+        is_valid_id(text).then(|| Self(text.into()))
+    }
+
+    /// The id as text.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Display for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl fmt::Debug for StreamId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
