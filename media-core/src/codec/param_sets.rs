@@ -7,14 +7,16 @@ pub(crate) const MAX_PER_ACCESS_UNIT: usize = 128;
 /// Puts `unit` into `list` where it differs from what is there; whether it did.
 ///
 /// It takes the place of the set of its id. Where `at` is within the list, it moves there; a set that is new is inserted there. A
-/// unit without a readable id is not taken.
+/// unit without a readable id is not taken. Zero bytes at the end belong to the byte stream and not to the set: encoders repeat
+/// a set in band with more or fewer of them than in their sequence header.
 pub(crate) fn replace<'a>(
     list: &mut Vec<&'a [u8]>,
     unit: &'a [u8],
     id_of: impl Fn(&[u8]) -> Option<u32>,
     at: usize,
 ) -> bool {
-    if list.contains(&unit) {
+    let unit = trimmed(unit);
+    if list.iter().any(|old| trimmed(old) == unit) {
         return false;
     }
     let Some(id) = id_of(unit) else { return false };
@@ -27,6 +29,11 @@ pub(crate) fn replace<'a>(
     list.retain(|old| id_of(old) != Some(id));
     list.insert(at.min(list.len()), unit);
     true
+}
+
+fn trimmed(unit: &[u8]) -> &[u8] {
+    let end = unit.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+    unit.get(..end).unwrap_or(unit)
 }
 
 #[cfg(test)]
@@ -44,6 +51,15 @@ mod tests {
         assert!(replace(&mut list, &[1, 2], id, 3));
         assert!(replace(&mut list, &[3, 1], id, 3));
         assert_eq!(list, [&[0, 1][..], &[1, 2], &[2, 1], &[3, 1]]);
+    }
+
+    #[test]
+    fn zeros_behind_a_set_are_not_a_change() {
+        let mut list: Vec<&[u8]> = vec![&[1, 1]];
+        assert!(!replace(&mut list, &[1, 1, 0, 0], id, 0));
+        assert!(replace(&mut list, &[1, 2, 0], id, 0));
+        assert_eq!(list, [&[1, 2][..]]);
+        assert!(!replace(&mut list, &[1, 2], id, 0));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What all video headers say in their own bits: colour, frame rate, size.
 
 use super::HeaderError;
+use super::bits::Bits;
 use crate::track::{FrameRate, VideoRange};
 
 /// The longest side in pixels that is taken: what level 6.2 of H.264 and HEVC allows (√(8 × 35,651,584)). It also keeps sizes
@@ -89,8 +90,21 @@ pub(crate) fn side(codec: &'static str, field: &'static str, value: u32) -> Resu
     cropped(codec, field, u64::from(value), [0, 0], 1)
 }
 
+/// The sample aspect ratio of a VUI, `bits` standing behind its flag: by an index, or in full behind the escape. Square where a side
+/// is 0, which means unspecified.
+pub(crate) fn sample_aspect(bits: &mut Bits<'_>) -> Result<(u16, u16), HeaderError> {
+    let idc = bits.u8(8, "aspect_ratio_idc")?;
+    if idc != 255 {
+        return Ok(aspect_of(idc));
+    }
+    match (bits.u(16, "sar_width")?, bits.u(16, "sar_height")?) {
+        (0, _) | (_, 0) => Ok((1, 1)),
+        (width, height) => Ok((width as u16, height as u16)),
+    }
+}
+
 /// Width and height of a sample by `aspect_ratio_idc` (ISO/IEC 14496-10 table E-1, ISO/IEC 23008-2 table E.1); square if unknown.
-pub(crate) fn sample_aspect(idc: u8) -> (u16, u16) {
+fn aspect_of(idc: u8) -> (u16, u16) {
     match idc {
         2 => (12, 11),
         3 => (10, 11),

@@ -46,7 +46,7 @@ impl Config {
         let mut bits = Bits::new(NAME, config);
         let mut asc = Self::begin(&mut bits)?;
         asc.specific(&mut bits)?;
-        if !asc.sbr {
+        if !asc.sbr && asc.object_type < object_type::ER_ELD {
             asc.extension(&mut bits.clone())?;
         }
         asc.finish(&bits)

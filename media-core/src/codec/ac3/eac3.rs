@@ -9,6 +9,10 @@ const NAME: &str = "eac3";
 /// Most substreams of each type (§E.1.3.1.2).
 const MAX_SUBSTREAMS: usize = 8;
 
+/// Most syncframes of one access unit that are looked at: six of one block of each of eight programs with eight dependent substreams.
+/// Bounds the work that one hostile access unit of tiny syncframes causes.
+const MAX_SYNCFRAMES: usize = 6 * 8 * 9;
+
 /// One independent substream and what its dependent ones add, as a `dec3` box lists it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -315,14 +319,15 @@ fn optional(bits: &mut Bits<'_>, width: u32, field: &'static str) -> Result<(), 
     if bits.flag(field)? { bits.skip(width, field) } else { Ok(()) }
 }
 
-/// Whole or last syncframes in a row. Ends at the first that cannot be read.
+/// Syncframes in a row. Ends at the first that cannot be read, and after [`MAX_SYNCFRAMES`].
 struct Syncframes<'a> {
     rest: &'a [u8],
+    left: usize,
 }
 
 impl<'a> Syncframes<'a> {
     fn new(data: &'a [u8]) -> Self {
-        Self { rest: data }
+        Self { rest: data, left: MAX_SYNCFRAMES }
     }
 }
 
@@ -330,6 +335,7 @@ impl Iterator for Syncframes<'_> {
     type Item = Syncframe;
 
     fn next(&mut self) -> Option<Syncframe> {
+        self.left = self.left.checked_sub(1)?;
         let frame = Syncframe::parse(self.rest).ok()?;
         self.rest = self.rest.get(frame.bytes..).unwrap_or_default();
         Some(frame)

@@ -92,6 +92,13 @@ fn short_syncframes_are_counted_by_their_blocks() {
 }
 
 #[test]
+fn a_flood_of_tiny_syncframes_is_bounded() {
+    // Each of four bytes; the next one's sync word is read as the rest of the header.
+    let unit = hex("0b770001").repeat(100_000);
+    assert_eq!(frame_samples(Codec::Eac3, &[], &unit), Some(6 * 8 * 9 * 256));
+}
+
+#[test]
 fn metadata_before_the_additional_information_is_passed_over() {
     // Mixing: downmix mode, centre and surround levels, LFE level, program scale, mixdef 3 of two bytes more, block configuration.
     let mixing = head(0, 768, 3, 7).u(1, 1).u(2, 1).u(6, 0).u(6, 0).u(1, 1).u(5, 9).u(1, 1).u(6, 3).u(1, 0);

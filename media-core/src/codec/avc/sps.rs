@@ -141,12 +141,7 @@ impl Sps {
             return Ok(());
         }
         if bits.flag("aspect_ratio_info_present_flag")? {
-            let idc = bits.u8(8, "aspect_ratio_idc")?;
-            self.sample_aspect = if idc == 255 {
-                (bits.u(16, "sar_width")? as u16, bits.u(16, "sar_height")? as u16)
-            } else {
-                video::sample_aspect(idc)
-            };
+            self.sample_aspect = video::sample_aspect(bits)?;
         }
         if bits.flag("overscan_info_present_flag")? {
             bits.skip(1, "overscan_appropriate_flag")?;

@@ -161,6 +161,32 @@ fn decoding_begins_at_idr_recovery_points_and_nowhere_else() {
     assert_eq!(at(&[]), RandomAccess::None);
 }
 
+#[test]
+fn sizes_that_no_level_allows_are_refused() {
+    let plain = Fields {
+        high: false,
+        chroma: 1,
+        lists: false,
+        poc: 0,
+        columns: 120,
+        rows: 68,
+        interlaced: false,
+        crop: [0, 0, 0, 4],
+        timing: (1, 50),
+        transfer: 1,
+    };
+    assert_eq!(Sps::parse(&build(&plain)).map(|sps| (sps.width, sps.height)), Ok((1920, 1080)));
+    let refused = |change: &dyn Fn(&mut Fields)| {
+        let mut fields = plain.clone();
+        change(&mut fields);
+        Sps::parse(&build(&fields)).is_err()
+    };
+    assert!(refused(&|fields| fields.columns = 1056));
+    assert!(refused(&|fields| fields.rows = u32::MAX - 1));
+    assert!(refused(&|fields| fields.crop = [480, 480, 0, 0]));
+    assert!(refused(&|fields| fields.crop = [u32::MAX - 1; 4]));
+}
+
 /// The fields of an SPS that size and rate depend on.
 #[derive(Clone, Debug)]
 struct Fields {
