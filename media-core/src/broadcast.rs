@@ -120,7 +120,10 @@ impl Broadcast {
         let mut state = self.lock();
         let reader = match state.ring.entry_point() {
             Some(entry) => state.reader_at(entry, Arc::clone(&state.tracks_at_entry)),
-            None => Reader { waiting: Some(None), ..state.reader_at(state.ring.next(), Arc::clone(&state.tracks)) },
+            None => Reader {
+                waiting: Some(None),
+                ..state.reader_at(state.ring.next(), Arc::clone(&state.tracks))
+            },
         };
         let slot = match state.readers.iter().position(Option::is_none) {
             Some(slot) => slot,
@@ -447,7 +450,10 @@ mod tests {
         }
         assert_eq!(times(&seen), (0..40).collect::<Vec<_>>());
         let received = drain(&mut slow);
-        assert!(matches!(received.first(), Some(Received::Skipped { entries }) if *entries > 30), "{received:?}");
+        assert!(
+            matches!(received.first(), Some(Received::Skipped { entries }) if *entries > 30),
+            "{received:?}"
+        );
         assert_eq!(received.get(1), Some(&Received::Tracks(video())));
         assert_eq!(times(&received), [36, 37, 38, 39]);
     }
@@ -495,7 +501,8 @@ mod tests {
         let (mut publisher, broadcast) = broadcast(Config::default());
         publisher.tracks(video());
         publisher.frame(frame(0, true));
-        let both: Arc<[Track]> = video().iter().cloned().chain([track(TrackId::audio(0), Codec::Aac)]).collect();
+        let both: Arc<[Track]> =
+            video().iter().cloned().chain([track(TrackId::audio(0), Codec::Aac)]).collect();
         publisher.tracks(Arc::clone(&both));
         let received = drain(&mut broadcast.subscribe());
         assert_eq!(received.first(), Some(&Received::Tracks(both)));

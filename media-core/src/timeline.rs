@@ -156,7 +156,8 @@ impl Timeline {
         let index = self.clocks.iter().position(|clock| clock.id == frame.track)?;
         let clock = self.clocks.get(index)?;
         let raw_us = frame.dts.rescale(clock.input, Timescale::MICROS).0;
-        let composition_us = frame.pts.since(frame.dts).saturating_mul(1_000_000) / i64::from(clock.input.hz());
+        let composition_us =
+            frame.pts.since(frame.dts).saturating_mul(1_000_000) / i64::from(clock.input.hz());
         let input_us = self.unwrap(raw_us);
         let rebased = self.admit(index, input_us);
         let clock = self.clocks.get_mut(index)?;
@@ -294,9 +295,8 @@ impl Clock {
         };
         self.last_out = Some(dts);
         self.expected = match self.codec.kind() {
-            TrackKind::Audio => {
-                frame_samples(self.codec, &self.config, data).map(|samples| dts.saturating_add(i64::from(samples)))
-            }
+            TrackKind::Audio => frame_samples(self.codec, &self.config, data)
+                .map(|samples| dts.saturating_add(i64::from(samples))),
             _ => None,
         };
         (dts, dts != target)

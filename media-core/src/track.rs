@@ -128,7 +128,12 @@ impl Track {
     /// # Errors
     /// [`HeaderError`] when the record is cut short or contradicts the codec. MP3 and AC-3 have no record: see
     /// [`Track::from_first_frame`].
-    pub fn from_config(id: TrackId, codec: Codec, timescale: Timescale, config: Bytes) -> Result<Self, HeaderError> {
+    pub fn from_config(
+        id: TrackId,
+        codec: Codec,
+        timescale: Timescale,
+        config: Bytes,
+    ) -> Result<Self, HeaderError> {
         let header = codec::parse_config(codec, &config)?;
         Ok(Self { id, codec, timescale, config, params: header.params, rfc6381: header.rfc6381.into() })
     }
@@ -137,9 +142,21 @@ impl Track {
     ///
     /// # Errors
     /// [`HeaderError`] when `frame` does not begin with a valid frame header of `codec`.
-    pub fn from_first_frame(id: TrackId, codec: Codec, timescale: Timescale, frame: &[u8]) -> Result<Self, HeaderError> {
+    pub fn from_first_frame(
+        id: TrackId,
+        codec: Codec,
+        timescale: Timescale,
+        frame: &[u8],
+    ) -> Result<Self, HeaderError> {
         let header = codec::parse_frame(codec, frame)?;
-        Ok(Self { id, codec, timescale, config: Bytes::new(), params: header.params, rfc6381: header.rfc6381.into() })
+        Ok(Self {
+            id,
+            codec,
+            timescale,
+            config: Bytes::new(),
+            params: header.params,
+            rfc6381: header.rfc6381.into(),
+        })
     }
 
     /// The track of script messages, on a clock of its own.
