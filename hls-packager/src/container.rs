@@ -1,12 +1,7 @@
 //! What both containers share: their names and why a muxer refuses.
 
-pub(crate) mod bits;
-
-use media_core::{Codec, Track, TrackId};
-
-/// The longest decoder configuration that is packaged, in bytes. Real ones are below 1 KiB; an init segment is held as
-/// long as segments refer to it, so this bounds what a publisher can make a stream hold for it.
-pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
+use media_core::codec::HeaderError;
+use media_core::{Codec, TrackId};
 
 /// The container that a stream is packaged in; one for all its tracks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -39,11 +34,6 @@ impl Container {
     }
 }
 
-/// The refusal of `track`'s configuration for want of a valid `field`.
-pub(crate) fn bad_config(track: &Track, field: &'static str) -> Error {
-    Error::BadConfig { codec: track.codec, field, len: track.config.len() }
-}
-
 /// Why a muxer refused. The same input will be refused again.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -57,16 +47,10 @@ pub enum Error {
         /// The container asked for.
         container: Container,
     },
-    /// The decoder configuration does not hold what the container must state. The publisher's fault.
-    #[error("{} decoder configuration of {len} bytes: no valid {field}", codec.name())]
-    BadConfig {
-        /// The track's codec.
-        codec: Codec,
-        /// What was being read.
-        field: &'static str,
-        /// The length of the record.
-        len: usize,
-    },
+    /// The decoder configuration, or the frame that stands for it, does not hold what the container must state. The
+    /// publisher's fault.
+    #[error(transparent)]
+    BadConfig(#[from] HeaderError),
     /// A frame's decode time is not after the one before it, or a part's end is not after its last frame. The caller's
     /// fault: decode times are repaired before they reach a muxer.
     #[error("decode time {dts} does not follow {previous}")]

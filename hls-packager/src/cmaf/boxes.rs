@@ -13,7 +13,7 @@ impl Boxes {
         self.u32(0);
         self.bytes(kind);
         body(self);
-        // Init segments are bounded by MAX_CONFIG_BYTES, far below 4 GiB.
+        // Init segments are bounded by init::MAX_CONFIG_BYTES, far below 4 GiB.
         let size = (self.out.len() - start) as u32;
         if let Some(field) = self.out.get_mut(start..start + 4) {
             field.copy_from_slice(&size.to_be_bytes());

@@ -1,12 +1,17 @@
 //! The init segment: `ftyp` and `moov` with one track and no samples (ISO/IEC 14496-12 §8, ISO/IEC 23000-19 §7.3).
 
 use bytes::Bytes;
+use media_core::codec::HeaderError;
 use media_core::{Codec, Track, TrackKind};
 
 use super::TRACK_ID;
 use super::boxes::Boxes;
 use super::entry;
-use crate::container::{Container, Error, MAX_CONFIG_BYTES, bad_config};
+use crate::container::{Container, Error};
+
+/// The longest decoder configuration that is packaged, in bytes. Real ones are below 4 KiB; an init segment is held as
+/// long as segments refer to it, so this bounds what a publisher can make a stream hold for it.
+pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
 
 /// `track_enabled | track_in_movie`.
 const TRACK_FLAGS: u32 = 3;
@@ -17,18 +22,19 @@ const LANGUAGE: u16 = 0x55c4;
 
 /// The init segment of `track`: `ftyp` and `moov`, the target of EXT-X-MAP (RFC 8216bis §3.1.2).
 ///
-/// `first_frame` is any frame of the track; only AC-3 and E-AC-3, whose configuration is in every frame and nowhere
-/// else, look at it, and it may be empty for the rest.
+/// `first_frame` is the track's first frame, a key frame. It is looked at where the configuration does not say enough:
+/// AC-3 and E-AC-3 have none, VP9's lacks the picture's size, AV1's may. It may be empty for the rest.
 ///
 /// # Errors
-/// [`Error::CodecNotPackaged`] for script data; [`Error::BadConfig`] when the track's configuration is unusable or
-/// longer than [`MAX_CONFIG_BYTES`].
+/// [`Error::CodecNotPackaged`] for script data; [`Error::BadConfig`] when the track's configuration or frame is unusable,
+/// or the configuration longer than [`MAX_CONFIG_BYTES`].
 pub fn init_segment(track: &Track, first_frame: &[u8]) -> Result<Bytes, Error> {
     if !Container::Cmaf.carries(track.codec) {
         return Err(Error::CodecNotPackaged { codec: track.codec, container: Container::Cmaf });
     }
     if track.config.len() > MAX_CONFIG_BYTES {
-        return Err(bad_config(track, "length"));
+        let value = track.config.len() as u64;
+        return Err(HeaderError::Invalid { codec: track.codec.name(), field: "record size", value }.into());
     }
     let entry = entry::SampleEntry::of(track, first_frame)?;
     let mut file = Boxes::default();
@@ -36,7 +42,7 @@ pub fn init_segment(track: &Track, first_frame: &[u8]) -> Result<Bytes, Error> {
     file.nest(b"moov", |moov| {
         movie_header(moov, track);
         moov.nest(b"trak", |trak| {
-            track_header(trak, track);
+            track_header(trak, track, &entry);
             trak.nest(b"mdia", |mdia| media(mdia, track, &entry));
         });
         moov.nest(b"mvex", extends);
@@ -72,7 +78,7 @@ fn movie_header(moov: &mut Boxes, track: &Track) {
     });
 }
 
-fn track_header(trak: &mut Boxes, track: &Track) {
+fn track_header(trak: &mut Boxes, track: &Track, entry: &entry::SampleEntry<'_>) {
     trak.full(b"tkhd", 0, TRACK_FLAGS, |b| {
         b.zeros(8); // creation and modification time
         b.u32(TRACK_ID);
@@ -84,10 +90,10 @@ fn track_header(trak: &mut Boxes, track: &Track) {
         b.u16(if track.kind() == TrackKind::Audio { 0x0100 } else { 0 });
         b.zeros(2);
         MATRIX.iter().for_each(|&value| b.u32(value));
-        let (width, height) = track.video().map_or((0, 0), |video| (video.width, video.height));
+        let (width, height) = entry.display_size();
         // 16.16 fixed point.
-        b.u32(width.min(0xffff) << 16);
-        b.u32(height.min(0xffff) << 16);
+        b.u32(u32::from(width) << 16);
+        b.u32(u32::from(height) << 16);
     });
 }
 

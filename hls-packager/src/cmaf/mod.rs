@@ -14,7 +14,7 @@ mod fragment;
 mod init;
 
 pub use fragment::{MAX_FRAGMENT_BYTES, MAX_FRAGMENT_FRAMES, fragment};
-pub use init::init_segment;
+pub use init::{MAX_CONFIG_BYTES, init_segment};
 
 /// The `track_ID` of the one track in every file.
 pub const TRACK_ID: u32 = 1;

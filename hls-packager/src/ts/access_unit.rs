@@ -1,18 +1,14 @@
 //! Access units of H.264 and HEVC as a byte stream (ISO/IEC 14496-10 annex B, ISO/IEC 23008-2 annex B): an access unit
 //! delimiter first, as ISO/IEC 13818-1 §2.14.1 wants it, and the parameter sets before every key frame.
 
+use media_core::codec::nal::{self, LengthPrefixed};
+use media_core::codec::{HeaderError, avc, hevc};
 use media_core::{Frame, Track};
-
-use super::nal::LengthPrefixed;
-use crate::container::{Error, bad_config};
 
 const START_CODE: [u8; 4] = [0, 0, 0, 1];
 /// Delimiters that allow any kind of slice.
 const H264_DELIMITER: [u8; 2] = [0x09, 0xf0];
 const HEVC_DELIMITER: [u8; 3] = [0x46, 0x01, 0x50];
-/// `lengthSizeMinusOne` in both records is the low two bits of this byte.
-const AVCC_LENGTH_SIZE: usize = 4;
-const HVCC_LENGTH_SIZE: usize = 21;
 
 /// How a track's access units are rewritten.
 #[derive(Debug)]
@@ -48,44 +44,41 @@ impl Syntax {
     }
 
     fn role(self, unit: &[u8]) -> Role {
-        let first = unit.first().copied().unwrap_or_default();
-        match (self, first & 0x1f, first >> 1 & 0x3f) {
-            (Self::H264, 9, _) | (Self::Hevc, _, 35) => Role::Delimiter,
-            (Self::H264, 7, _) | (Self::Hevc, _, 33) => Role::Sps,
-            (Self::H264, 8, _) | (Self::Hevc, _, 34) => Role::Pps,
-            _ => Role::Other,
+        match self {
+            Self::H264 => match avc::nal_type::of(unit) {
+                avc::nal_type::AUD => Role::Delimiter,
+                avc::nal_type::SPS => Role::Sps,
+                avc::nal_type::PPS => Role::Pps,
+                _ => Role::Other,
+            },
+            Self::Hevc => match hevc::nal_type::of(unit) {
+                Some(hevc::nal_type::AUD) => Role::Delimiter,
+                Some(hevc::nal_type::SPS) => Role::Sps,
+                Some(hevc::nal_type::PPS) => Role::Pps,
+                _ => Role::Other,
+            },
         }
     }
 }
 
 impl AccessUnits {
     /// Of an H.264 track, by its AVCDecoderConfigurationRecord (ISO/IEC 14496-15 §5.3.3.1).
-    pub(super) fn h264(track: &Track) -> Result<Self, Error> {
-        let sets = avcc_parameter_sets(&track.config)
-            .ok_or_else(|| bad_config(track, "AVCDecoderConfigurationRecord"))?;
-        Self::new(track, Syntax::H264, AVCC_LENGTH_SIZE, sets)
+    pub(super) fn h264(track: &Track) -> Result<Self, HeaderError> {
+        let config = avc::Config::parse(&track.config)?;
+        let parameter_sets = config.annex_b();
+        Ok(Self { syntax: Syntax::H264, length_size: config.length_size, parameter_sets })
     }
 
     /// Of an HEVC track, by its HEVCDecoderConfigurationRecord (ISO/IEC 14496-15 §8.3.3.1).
-    pub(super) fn hevc(track: &Track) -> Result<Self, Error> {
-        let sets = hvcc_parameter_sets(&track.config)
-            .ok_or_else(|| bad_config(track, "HEVCDecoderConfigurationRecord"))?;
-        Self::new(track, Syntax::Hevc, HVCC_LENGTH_SIZE, sets)
-    }
-
-    fn new(
-        track: &Track,
-        syntax: Syntax,
-        length_size_at: usize,
-        parameter_sets: Vec<u8>,
-    ) -> Result<Self, Error> {
-        let byte = track.config.get(length_size_at).ok_or_else(|| bad_config(track, "lengthSizeMinusOne"))?;
-        Ok(Self { syntax, length_size: (byte & 3) + 1, parameter_sets })
+    pub(super) fn hevc(track: &Track) -> Result<Self, HeaderError> {
+        let config = hevc::Config::parse(&track.config)?;
+        let parameter_sets = config.annex_b();
+        Ok(Self { syntax: Syntax::Hevc, length_size: config.length_size, parameter_sets })
     }
 
     /// Whether `data` is whole NAL units, at least one.
     pub(super) fn is_well_formed(&self, data: &[u8]) -> bool {
-        super::nal::is_length_prefixed(data, self.length_size)
+        nal::is_length_prefixed(data, self.length_size)
     }
 
     /// Hands the access unit to `sink` piece by piece; nothing when no NAL unit is left of it.
@@ -116,45 +109,4 @@ impl AccessUnits {
         let has = |role| self.units(frame).any(|unit| self.syntax.role(unit) == role);
         has(Role::Sps) && has(Role::Pps)
     }
-}
-
-/// SPS and PPS behind start codes; `None` when cut short or one is missing.
-fn avcc_parameter_sets(record: &[u8]) -> Option<Vec<u8>> {
-    let (&[1, _, _, _, _, sps_count], mut rest) = record.split_first_chunk()? else { return None };
-    let mut out = Vec::new();
-    for _ in 0..sps_count & 0x1f {
-        rest = take_unit(rest, &mut out)?;
-    }
-    let (&pps_count, mut rest) = rest.split_first()?;
-    for _ in 0..pps_count {
-        rest = take_unit(rest, &mut out)?;
-    }
-    (sps_count & 0x1f > 0 && pps_count > 0).then_some(out)
-}
-
-/// VPS, SPS and PPS in the record's order behind start codes; `None` when cut short.
-fn hvcc_parameter_sets(record: &[u8]) -> Option<Vec<u8>> {
-    let (&[1, ..], rest) = record.split_first_chunk::<22>()? else { return None };
-    let (&arrays, mut rest) = rest.split_first()?;
-    let mut out = Vec::new();
-    for _ in 0..arrays {
-        let (&[kind, high, low], units) = rest.split_first_chunk()?;
-        rest = units;
-        // SEI messages may stand here, too; they are not needed to start.
-        let mut skipped = Vec::new();
-        let out = if (32..=34).contains(&(kind & 0x3f)) { &mut out } else { &mut skipped };
-        for _ in 0..u16::from_be_bytes([high, low]) {
-            rest = take_unit(rest, out)?;
-        }
-    }
-    (!out.is_empty()).then_some(out)
-}
-
-/// Moves a unit with its 16-bit length from `record` to `out`; what follows it.
-fn take_unit<'a>(record: &'a [u8], out: &mut Vec<u8>) -> Option<&'a [u8]> {
-    let (&len, rest) = record.split_first_chunk()?;
-    let (unit, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes(len)))?;
-    out.extend(START_CODE);
-    out.extend(unit);
-    Some(rest)
 }

@@ -1,22 +1,20 @@
 //! AAC in ADTS (ISO/IEC 14496-3 §1.A.3.2): the header of each frame, from the AudioSpecificConfig (§1.6.2.1).
 
+use media_core::codec::{HeaderError, aac};
 use media_core::{Codec, Track};
 
-use crate::container::bits::Bits;
-use crate::container::{Container, Error, bad_config};
+use super::program_config;
+use crate::container::{Container, Error};
 
 /// Header without a CRC.
 const HEADER_BYTES: usize = 7;
 /// What the header's 13-bit frame length can say.
 const MAX_FRAME_BYTES: usize = 0x1fff;
+/// Samples of every frame: ADTS has no sign for the 960 of some configurations.
+pub(super) const FRAME_SAMPLES: u32 = 1024;
 /// Sampling frequencies by index (table 1.18). ADTS has no other.
 const HZ: [u32; 13] =
     [96_000, 88_200, 64_000, 48_000, 44_100, 32_000, 24_000, 22_050, 16_000, 12_000, 11_025, 8_000, 7_350];
-/// Audio object types SBR and PS, which wrap another one.
-const SBR: u32 = 5;
-const PS: u32 = 29;
-/// The syntactic element that names a program's channels, as a raw data block announces it.
-const ID_PCE: u32 = 5;
 
 /// The constant part of a track's ADTS headers.
 ///
@@ -35,18 +33,28 @@ impl Adts {
     /// From the track's configuration.
     pub(super) fn of(track: &Track) -> Result<Self, Error> {
         let refused = || Error::CodecNotPackaged { codec: Codec::Aac, container: Container::MpegTs };
-        let config = AudioSpecificConfig::read(&track.config)
-            .ok_or_else(|| bad_config(track, "AudioSpecificConfig"))?;
-        // ADTS has two bits for the object type less one: Main, LC, SSR and LTP.
-        if !(1..=4).contains(&config.object_type) || config.short_frames || config.channels > 7 {
+        let config = aac::Config::parse(&track.config)?;
+        // ADTS has two bits for the object type less one (Main, LC, SSR and LTP), and three for the channels.
+        if !(1..=4).contains(&config.object_type)
+            || config.core_samples != FRAME_SAMPLES
+            || config.channel_configuration > 7
+        {
             return Err(refused());
         }
-        let frequency_index = HZ.iter().position(|&hz| hz == config.hz).ok_or_else(refused)?;
+        let frequency_index = HZ.iter().position(|&hz| hz == config.core_rate).ok_or_else(refused)?;
+        let program_config = match config.channel_configuration {
+            0 => program_config::of(&track.config).ok_or(HeaderError::Truncated {
+                codec: Codec::Aac.name(),
+                field: "program_config_element",
+                len: track.config.len(),
+            })?,
+            _ => Vec::new(),
+        };
         Ok(Self {
-            profile: (config.object_type - 1) as u8,
+            profile: config.object_type - 1,
             frequency_index: frequency_index as u8,
-            channels: config.channels as u8,
-            program_config: config.program_config,
+            channels: config.channel_configuration,
+            program_config,
         })
     }
 
@@ -58,7 +66,8 @@ impl Adts {
     /// The pieces of `frame` in ADTS: header, program config, raw data; `None` when it is empty or too long.
     pub(super) fn pieces<'a>(&'a self, frame: &'a [u8]) -> Option<([u8; HEADER_BYTES], &'a [u8], &'a [u8])> {
         let first_element = u32::from(frame.first()? >> 5);
-        let program_config = if first_element == ID_PCE { &[] } else { self.program_config.as_slice() };
+        let program_config =
+            if first_element == program_config::ID_PCE { &[] } else { self.program_config.as_slice() };
         let len = HEADER_BYTES + program_config.len() + frame.len();
         (len <= MAX_FRAME_BYTES).then(|| (self.header(len as u16), program_config, frame))
     }
@@ -74,110 +83,6 @@ impl Adts {
             (len as u8 & 7) << 5 | 0x1f,
             0xfc, // variable rate, one raw data block
         ]
-    }
-}
-
-/// What ADTS needs of an AudioSpecificConfig.
-struct AudioSpecificConfig {
-    object_type: u32,
-    hz: u32,
-    channels: u32,
-    /// 960 samples a frame instead of 1024.
-    short_frames: bool,
-    program_config: Vec<u8>,
-}
-
-impl AudioSpecificConfig {
-    fn read(config: &[u8]) -> Option<Self> {
-        let mut bits = Bits::new(config);
-        let mut object_type = read_object_type(&mut bits)?;
-        let hz = read_frequency(&mut bits)?;
-        let channels = bits.read(4)?;
-        if matches!(object_type, SBR | PS) {
-            read_frequency(&mut bits)?;
-            object_type = read_object_type(&mut bits)?;
-        }
-        let short_frames = bits.bit()?;
-        if bits.bit()? {
-            bits.skip(14)?; // coreCoderDelay
-        }
-        bits.skip(1)?; // extensionFlag
-        let program_config = if channels == 0 { program_config(&mut bits)? } else { Vec::new() };
-        Some(Self { object_type, hz, channels, short_frames, program_config })
-    }
-}
-
-fn read_object_type(bits: &mut Bits<'_>) -> Option<u32> {
-    match bits.read(5)? {
-        31 => Some(32 + bits.read(6)?),
-        object_type => Some(object_type),
-    }
-}
-
-fn read_frequency(bits: &mut Bits<'_>) -> Option<u32> {
-    match bits.read(4)? {
-        15 => bits.read(24),
-        index => HZ.get(index as usize).copied(),
-    }
-}
-
-/// A program config element (table 4.2) as a raw data block begins with it: the same fields behind the element's id,
-/// aligned anew.
-fn program_config(bits: &mut Bits<'_>) -> Option<Vec<u8>> {
-    let mut out = BitWriter::default();
-    out.put(ID_PCE, 3);
-    let mut copy = |bits: &mut Bits<'_>, count: u32| -> Option<u32> {
-        let value = bits.read(count)?;
-        out.put(value, count);
-        Some(value)
-    };
-    copy(bits, 10)?; // element_instance_tag, object_type, sampling_frequency_index
-    // Front, side and back channel elements of 5 bits, LFE and associated data elements of 4, coupling elements of 5.
-    let mut elements = 0;
-    for (count_bits, element_bits) in [(4, 5), (4, 5), (4, 5), (2, 4), (3, 4), (4, 5)] {
-        elements += copy(bits, count_bits)? * element_bits;
-    }
-    for mixdown_bits in [4, 4, 3] {
-        if copy(bits, 1)? == 1 {
-            copy(bits, mixdown_bits)?;
-        }
-    }
-    for _ in 0..elements {
-        copy(bits, 1)?;
-    }
-    bits.align();
-    out.align();
-    let comment = bits.read(8)?;
-    out.put(comment, 8);
-    for _ in 0..comment {
-        out.put(bits.read(8)?, 8);
-    }
-    Some(out.bytes)
-}
-
-/// Bits appended most significant first.
-#[derive(Default)]
-struct BitWriter {
-    bytes: Vec<u8>,
-    /// Bits of the last byte that are taken; 0 when it is full or there is none.
-    taken: u32,
-}
-
-impl BitWriter {
-    fn put(&mut self, value: u32, count: u32) {
-        for shift in (0..count).rev() {
-            if self.taken == 0 {
-                self.bytes.push(0);
-            }
-            if let Some(last) = self.bytes.last_mut() {
-                *last |= ((value >> shift & 1) as u8) << (7 - self.taken);
-            }
-            self.taken = (self.taken + 1) % 8;
-        }
-    }
-
-    fn align(&mut self) {
-        self.taken = 0;
     }
 }
 
@@ -230,17 +135,13 @@ mod tests {
     }
 
     #[test]
-    fn a_program_config_moves_into_the_frame() {
-        // LC, 48 kHz, channel configuration 0. Then: tag 0, LC, index 3; one front CPE, one back SCE, one LFE; no
-        // mixdowns; the elements; a comment of one byte.
-        let adts = Adts::of(&track(&[0x11, 0x80, 0x04, 0xc4, 0x00, 0x44, 0x00, 0x20, 0x08, 0, 1, b'!']));
-        let adts = adts.unwrap();
-        let (header, program_config, _) = adts.pieces(&[0x21; 10]).unwrap();
-        assert_eq!(header[2] & 1, 0);
-        assert_eq!(header[3] >> 6, 0);
-        assert_eq!(program_config[0] >> 5, 5);
-        assert_eq!(program_config[program_config.len() - 2..], [1, b'!']);
-        // A frame that begins with a program config of its own gets no second one.
+    fn a_program_config_begins_every_frame_but_those_with_their_own() {
+        // LC, 48 kHz, channel configuration 0: one front pair, one back pair.
+        let adts = Adts::of(&track(&[0x11, 0x80, 0x04, 0xc4, 0x04, 0x00, 0x21, 0x10, 0])).unwrap();
+        let (header, program_config, data) = adts.pieces(&[0x21; 10]).unwrap();
+        assert_eq!((header[2] & 1, header[3] >> 6), (0, 0));
+        assert_eq!(program_config, [0xa0, 0x98, 0x80, 0x80, 0x04, 0x22, 0]);
+        assert_eq!((usize::from(header[4]) << 3 | usize::from(header[5]) >> 5, data.len()), (7 + 7 + 10, 10));
         assert!(adts.pieces(&[0xa0; 10]).unwrap().1.is_empty());
     }
 
@@ -248,7 +149,7 @@ mod tests {
     fn what_adts_cannot_announce_is_not_packaged() {
         let refused = |config| match Adts::of(&track(config)) {
             Err(Error::CodecNotPackaged { codec: Codec::Aac, container: Container::MpegTs }) => true,
-            Err(Error::BadConfig { .. }) => false,
+            Err(Error::BadConfig(_)) => false,
             other => panic!("{other:?}"),
         };
         assert!(refused(&[0xf8, 0xe6, 0x40, 0x00]), "enhanced low delay");

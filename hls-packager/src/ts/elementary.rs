@@ -3,7 +3,7 @@
 use media_core::{Codec, Frame, Timescale, Track, TrackId, TrackKind};
 
 use super::access_unit::AccessUnits;
-use super::adts::Adts;
+use super::adts::{self, Adts};
 use super::packet::Pid;
 use crate::container::{Container, Error};
 
@@ -54,7 +54,7 @@ impl Elementary {
             Codec::Aac => {
                 let adts = Adts::of(track)?;
                 let core_hz = adts.hz();
-                (Coding::Aac(adts), core_hz, 1024)
+                (Coding::Aac(adts), core_hz, i64::from(adts::FRAME_SAMPLES))
             }
             Codec::Mp3 => {
                 let mpeg1 = hz >= LOWEST_MPEG1_HZ;

@@ -5,11 +5,12 @@
 
 mod access_unit;
 mod adts;
+mod bits;
 mod elementary;
 mod muxer;
-mod nal;
 mod packet;
 mod pes;
+mod program_config;
 mod psi;
 
 pub use muxer::{MAX_TRACKS, Muxer, TIME_OFFSET_TICKS, Tables};

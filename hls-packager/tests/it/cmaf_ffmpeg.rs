@@ -31,7 +31,7 @@ fn check(clip: &Clip, frames_a_part: usize) -> std::path::PathBuf {
 }
 
 fn check_video(codec: Codec, name: &str) {
-    let clip = encoded::video(codec);
+    let clip = encoded::video(codec, &[]);
     assert_eq!(clip.frames.len() as i64, encoded::FPS * encoded::SECONDS);
     let file = check(&clip, 5);
     assert_eq!(encoded::picture_digest(&file), encoded::picture_digest(&clip.file));
@@ -41,7 +41,7 @@ fn check_video(codec: Codec, name: &str) {
 }
 
 fn check_audio(codec: Codec, layout: &str, channels: u8, name: &str) {
-    let clip = encoded::audio(codec, layout, channels);
+    let clip = encoded::audio(codec, layout);
     let file = check(&clip, 9);
     let entries = "stream=codec_name,codec_tag_string,sample_rate,channels";
     let arguments = ["-v", "error", "-show_entries", entries, "-of", "csv=p=0", encoded::path(&file)];

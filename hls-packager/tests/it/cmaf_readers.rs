@@ -9,6 +9,7 @@ use media_core::{Codec, Frame, Timestamp, Track};
 use mp4_atom::{Any, Atom, Codec as Entry, Decode, DecodeMaybe, Encode, Moof, Moov};
 use proptest::prelude::*;
 
+use crate::encoded;
 use crate::fixture::{self, AAC_LC, AVCC};
 
 fn atoms(file: &[u8]) -> Vec<Any> {
@@ -135,9 +136,9 @@ fn opus_and_dolby_and_flac_fields() {
 
 #[test]
 fn unusable_configurations_are_refused() {
-    let bad = |track: Track, first_frame: &[u8]| match cmaf::init_segment(&track, first_frame) {
-        Err(Error::BadConfig { codec, .. }) => assert_eq!(codec, track.codec),
-        other => panic!("{other:?}"),
+    let bad = |track: Track, first_frame: &[u8]| {
+        let refused = cmaf::init_segment(&track, first_frame);
+        assert!(matches!(refused, Err(Error::BadConfig(_))), "{refused:?}");
     };
     for codec in [Codec::H264, Codec::Hevc, Codec::Av1, Codec::Vp9] {
         bad(fixture::video(codec, Bytes::new(), 640, 360), &[]);
@@ -146,6 +147,64 @@ fn unusable_configurations_are_refused() {
     for codec in [Codec::Aac, Codec::Opus, Codec::Flac, Codec::Ac3, Codec::Eac3] {
         bad(fixture::audio(codec, Bytes::new(), 48_000, 2), &[]);
         bad(fixture::audio(codec, vec![0; 70_000], 48_000, 2), &[0; 8]);
+    }
+}
+
+#[test]
+fn hvc1_wants_all_parameter_sets_in_the_record() {
+    let clip = encoded::video(Codec::Hevc, &[]);
+    let Entry::Hvc1(hvc1) = entry(&clip.track, &[]) else { panic!() };
+    let arrays: Vec<_> =
+        hvc1.hvcc.arrays.iter().map(|array| (array.nal_unit_type, array.completeness)).collect();
+    assert_eq!(arrays[..3], [(32, true), (33, true), (34, true)]);
+    // The same record with the PPS array turned into an unknown one.
+    let mut config = clip.track.config.to_vec();
+    let pps = config.windows(3).rposition(|window| window[0] & 0x3f == 34 && window[1..] == [0, 1]).unwrap();
+    config[pps] = 0x30;
+    let in_unit = config[pps..].iter().position(|&byte| byte == 0x44).unwrap();
+    config[pps + in_unit] = 0x60;
+    let refused = cmaf::init_segment(&Track { config: config.into(), ..clip.track.clone() }, &[]);
+    assert!(matches!(refused, Err(Error::BadConfig(_))), "{refused:?}");
+}
+
+#[test]
+fn vp9_has_its_size_from_the_first_key_frame() {
+    let clip = encoded::video(Codec::Vp9, &[]);
+    assert_eq!(clip.track.video().unwrap().width, 0, "the record does not say");
+    let Entry::Vp09(vp09) = entry(&clip.track, &clip.frames[0].data) else { panic!() };
+    assert_eq!(
+        (u32::from(vp09.visual.width), u32::from(vp09.visual.height)),
+        (encoded::WIDTH, encoded::HEIGHT)
+    );
+    assert!(matches!(cmaf::init_segment(&clip.track, &[]), Err(Error::BadConfig(_))));
+}
+
+#[test]
+fn pixel_shape_and_colours_of_the_bitstream_are_in_the_entry() {
+    let shaped = ["-vf", "setsar=4/3", "-color_primaries", "bt2020", "-color_trc", "smpte2084"];
+    let arguments = [&shaped[..], &["-colorspace", "bt2020nc"]].concat();
+    for codec in [Codec::H264, Codec::Hevc, Codec::Av1] {
+        let clip = encoded::video(codec, &arguments);
+        let (colr, pasp) = match entry(&clip.track, &[]) {
+            Entry::Avc1(avc1) => (avc1.colr, avc1.pasp),
+            Entry::Hvc1(hvc1) => (hvc1.colr, hvc1.pasp),
+            Entry::Av01(av01) => (av01.colr, av01.pasp),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(
+            colr.map(|colr| payload(&colr)),
+            Some(b"nclx\x00\x09\x00\x10\x00\x09\x00".to_vec()),
+            "{codec:?}"
+        );
+        let moov = movie(&clip.track, &[]);
+        if codec == Codec::Av1 {
+            // Its bitstream knows no pixel shape.
+            assert!(pasp.is_none());
+        } else {
+            assert_eq!(pasp.map(|pasp| (pasp.h_spacing, pasp.v_spacing)), Some((4, 3)), "{codec:?}");
+            assert_eq!(moov.trak[0].tkhd.width.integer(), 213);
+        }
+        assert_eq!(moov.trak[0].tkhd.height.integer(), 120);
     }
 }
 

@@ -6,9 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 use bytes::Bytes;
-use media_core::{Codec, Frame, Timestamp, Track, TrackId};
-
-use crate::fixture;
+use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
 
 pub(crate) const WIDTH: u32 = 160;
 pub(crate) const HEIGHT: u32 = 120;
@@ -69,8 +67,8 @@ pub(crate) fn path(file: &Path) -> &str {
     file.to_str().unwrap()
 }
 
-/// A video clip of `codec`: a moving test picture.
-pub(crate) fn video(codec: Codec) -> Clip {
+/// A video clip of `codec`: a moving test picture, encoded with further `options`.
+pub(crate) fn video(codec: Codec, options: &[&str]) -> Clip {
     let encoder: &[&str] = match codec {
         Codec::H264 => &["libx264", "-bf", "2", "-x264-params", "scenecut=0"],
         Codec::Hevc => &["libx265", "-tag:v", "hvc1", "-x265-params", "log-level=none:scenecut=0:open-gop=0"],
@@ -83,19 +81,21 @@ pub(crate) fn video(codec: Codec) -> Clip {
         vec!["-f", "lavfi", "-i", &source, "-pix_fmt", "yuv420p", "-g", "25", "-keyint_min", "25"];
     arguments.extend(["-video_track_timescale", "90000", "-c:v"]);
     arguments.extend(encoder);
-    encode(&arguments, |file| {
+    arguments.extend(options);
+    encode(&arguments, TrackId::video(0), |file, _| {
         let config = match codec {
-            Codec::H264 => payload(file, b"avcC").to_vec(),
-            Codec::Hevc => payload(file, b"hvcC").to_vec(),
-            Codec::Av1 => payload(file, b"av1C").to_vec(),
-            _ => payload(file, b"vpcC")[4..].to_vec(),
+            Codec::H264 => payload(file, b"avcC"),
+            Codec::Hevc => payload(file, b"hvcC"),
+            Codec::Av1 => payload(file, b"av1C"),
+            _ => &payload(file, b"vpcC")[4..],
         };
-        fixture::video(codec, config, WIDTH, HEIGHT)
+        let config = Bytes::copy_from_slice(config);
+        Track::from_config(TrackId::video(0), codec, Timescale::VIDEO, config).unwrap()
     })
 }
 
 /// An audio clip of `codec`: a tone in `layout`, FFmpeg's name of a channel layout.
-pub(crate) fn audio(codec: Codec, layout: &str, channels: u8) -> Clip {
+pub(crate) fn audio(codec: Codec, layout: &str) -> Clip {
     let encoder: &[&str] = match codec {
         Codec::Aac => &["aac"],
         Codec::Opus => &["libopus"],
@@ -109,18 +109,20 @@ pub(crate) fn audio(codec: Codec, layout: &str, channels: u8) -> Clip {
     let filter = format!("aformat=channel_layouts={layout}");
     let mut arguments = vec!["-f", "lavfi", "-i", &source, "-af", &filter, "-c:a"];
     arguments.extend(encoder);
-    encode(&arguments, |file| {
+    encode(&arguments, TrackId::audio(0), |file, first_frame| {
+        let (id, timescale) = (TrackId::audio(0), Timescale::new(48_000).unwrap());
         let config = match codec {
             Codec::Aac => audio_specific_config(file),
             Codec::Opus => opus_head(payload(file, b"dOps")),
             Codec::Flac => [b"fLaC", &payload(file, b"dfLa")[4..]].concat(),
-            _ => Vec::new(),
+            _ => return Track::from_first_frame(id, codec, timescale, first_frame).unwrap(),
         };
-        fixture::audio(codec, config, 48_000, channels)
+        Track::from_config(id, codec, timescale, config.into()).unwrap()
     })
 }
 
-fn encode(arguments: &[&str], track: impl Fn(&[u8]) -> Track) -> Clip {
+/// `track` makes the track of the file's bytes and the first frame's.
+fn encode(arguments: &[&str], id: TrackId, track: impl Fn(&[u8], &[u8]) -> Track) -> Clip {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("source.mp4");
     let mut all = vec!["-v", "error"];
@@ -128,8 +130,8 @@ fn encode(arguments: &[&str], track: impl Fn(&[u8]) -> Track) -> Clip {
     all.push(path(&file));
     run("ffmpeg", &all);
     let bytes = std::fs::read(&file).unwrap();
-    let track = track(&bytes);
-    let (frames, end) = frames(&file, &bytes, track.id);
+    let (frames, end) = frames(&file, &bytes, id);
+    let track = track(&bytes, &frames[0].data);
     Clip { track, frames, end, file, _folder: folder }
 }
 

@@ -51,8 +51,8 @@ fn streams(file: &std::path::Path, entries: &str) -> Vec<String> {
 }
 
 fn check_muxed(codec: Codec, name: &str) {
-    let video = encoded::video(codec);
-    let audio = encoded::audio(Codec::Aac, "stereo", 2);
+    let video = encoded::video(codec, &[]);
+    let audio = encoded::audio(Codec::Aac, "stereo");
     let parts = package(&[&video, &audio]);
     let file = write(&video, "whole.ts", &parts);
     encoded::decode(&file);
@@ -67,7 +67,7 @@ fn check_muxed(codec: Codec, name: &str) {
 }
 
 fn check_audio(codec: Codec, layout: &str, channels: u8, name: &str) {
-    let clip = encoded::audio(codec, layout, channels);
+    let clip = encoded::audio(codec, layout);
     let parts = package(&[&clip]);
     let file = write(&clip, "whole.ts", &parts);
     encoded::decode(&file);

@@ -2,89 +2,71 @@
 
 use std::borrow::Cow;
 
-use media_core::track::VideoRange;
+use media_core::codec::video::Colour;
+use media_core::codec::{HeaderError, av1, avc, hevc, parse_key_frame, vp9};
+use media_core::track::{Params, Video};
 use media_core::{Codec, Track};
 
 use super::super::boxes::Boxes;
-use super::hevc;
-use crate::container::{Error, bad_config};
-
-/// Fields before the parameter set arrays of `avcC`.
-const AVCC_FIXED_BYTES: usize = 7;
-/// `av1C` before its OBUs.
-const AV1C_FIXED_BYTES: usize = 4;
-/// `vpcC` after the full box header, with an empty codecInitializationData.
-const VPCC_FIXED_BYTES: usize = 8;
+use crate::container::Error;
 
 /// A checked video configuration.
 #[derive(Debug)]
 pub(super) struct Config<'a> {
     entry: &'static [u8; 4],
     record_box: &'static [u8; 4],
-    /// What goes before the record: the full box header of `vpcC`.
-    prefix: &'static [u8],
     record: Cow<'a, [u8]>,
-    colour: Option<Colour>,
-}
-
-/// Code points of ISO/IEC 23091-2, for `colr` of type `nclx`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Colour {
-    primaries: u8,
-    transfer: u8,
-    matrix: u8,
-    full_range: bool,
+    /// Coded size after cropping, in pixels.
+    width: u16,
+    height: u16,
+    /// Width and height of one pixel.
+    aspect: (u16, u16),
+    colour: Colour,
 }
 
 impl<'a> Config<'a> {
-    pub(super) fn of(track: &'a Track) -> Result<Self, Error> {
-        let range = track.video().map(|video| video.range).unwrap_or_default();
-        let colour = Colour::of_range(range);
+    pub(super) fn of(track: &'a Track, first_frame: &[u8]) -> Result<Self, Error> {
+        let (width, height) = size(track, first_frame)?;
         let record = track.config.as_ref();
-        match track.codec {
-            Codec::H264 => Ok(Self {
-                entry: b"avc1",
-                record_box: b"avcC",
-                prefix: &[],
-                record: avcc(track)?.into(),
-                colour,
-            }),
-            Codec::Hevc => Ok(Self {
-                entry: b"hvc1",
-                record_box: b"hvcC",
-                prefix: &[],
-                record: hevc::complete(record).ok_or_else(|| bad_config(track, "parameter sets"))?.into(),
-                colour,
-            }),
-            Codec::Av1 => Ok(Self {
-                entry: b"av01",
-                record_box: b"av1C",
-                prefix: &[],
-                record: av1c(track)?.into(),
-                colour,
-            }),
-            _ => {
-                let record = vpcc(track)?;
-                Ok(Self {
-                    entry: b"vp09",
-                    record_box: b"vpcC",
-                    prefix: &[1, 0, 0, 0],
-                    record: record.into(),
-                    colour: Colour::of_vpcc(record),
-                })
+        let (entry, record_box, record, aspect, colour): (_, _, Cow<'_, [u8]>, _, _) = match track.codec {
+            Codec::H264 => {
+                let sps = avc::Config::parse(record)?.first_sps()?;
+                (b"avc1", b"avcC", record.into(), sps.sample_aspect, sps.colour)
             }
-        }
+            Codec::Hevc => {
+                let config = hevc::Config::parse(record)?;
+                let sps = config.first_sps()?;
+                (b"hvc1", b"hvcC", complete(&config)?.into(), sps.sample_aspect, sps.colour)
+            }
+            Codec::Av1 => {
+                let config = av1::Config::parse(record)?;
+                let sequence = av1::sequence_header(config.obus).transpose()?;
+                let colour = sequence.map(|sequence| sequence.colour).unwrap_or_default();
+                (b"av01", b"av1C", record.into(), (1, 1), colour)
+            }
+            _ => {
+                let config = vp9::Config::parse(record)?;
+                (b"vp09", b"vpcC", config.encode().to_vec().into(), (1, 1), config.colour)
+            }
+        };
+        Ok(Self { entry, record_box, record, width, height, aspect, colour })
+    }
+
+    /// Width and height in square pixels.
+    pub(super) fn display_size(&self) -> (u16, u16) {
+        let (across, down) = self.aspect;
+        let width = u32::from(self.width) * u32::from(across) / u32::from(down.max(1));
+        (u16::try_from(width).unwrap_or(u16::MAX), self.height)
     }
 
     /// Writes the sample entry.
-    pub(super) fn write(&self, track: &Track, stsd: &mut Boxes) {
+    pub(super) fn write(&self, stsd: &mut Boxes) {
         stsd.nest(self.entry, |b| {
             b.zeros(6);
             b.u16(1); // data_reference_index
             b.zeros(16);
-            let (width, height) = track.video().map_or((0, 0), |video| (video.width, video.height));
-            b.u16(width.min(0xffff) as u16);
-            b.u16(height.min(0xffff) as u16);
+            b.u16(self.width);
+            b.u16(self.height);
             b.u32(0x0048_0000); // 72 dpi
             b.u32(0x0048_0000);
             b.zeros(4);
@@ -92,74 +74,61 @@ impl<'a> Config<'a> {
             b.zeros(32); // compressorname
             b.u16(0x0018); // depth
             b.u16(0xffff);
-            b.nest(self.record_box, |b| {
-                b.bytes(self.prefix);
-                b.bytes(&self.record);
-            });
-            if let Some(colour) = self.colour {
-                colour.write(b);
-            }
+            b.nest(self.record_box, |b| b.bytes(&self.record));
+            self.write_colour(b);
+            self.write_aspect(b);
         });
     }
-}
 
-impl Colour {
-    /// What a wide range implies: both of BT.2100's transfer functions come with its primaries and its non-constant
-    /// luminance matrix. A standard range leaves the colours to the bitstream, which every decoder reads.
-    fn of_range(range: VideoRange) -> Option<Self> {
-        let transfer = match range {
-            VideoRange::Pq => 16,
-            VideoRange::Hlg => 18,
-            VideoRange::Sdr => return None,
-        };
-        Some(Self { primaries: 9, transfer, matrix: 9, full_range: false })
-    }
-
-    /// VP9's bitstream does not name primaries and transfer function; its record does.
-    fn of_vpcc(record: &[u8]) -> Option<Self> {
-        let &[_, _, depth, primaries, transfer, matrix, ..] = record else { return None };
-        const UNSPECIFIED: u8 = 2;
-        let known = [primaries, transfer, matrix].iter().any(|&code| code != UNSPECIFIED && code != 0);
-        known.then_some(Self { primaries, transfer, matrix, full_range: depth & 1 == 1 })
-    }
-
-    fn write(self, entry: &mut Boxes) {
+    /// `colr`, where the header says anything of colours (ISO/IEC 14496-12 §12.1.5).
+    fn write_colour(&self, entry: &mut Boxes) {
+        if !self.colour.is_specified() {
+            return;
+        }
         entry.nest(b"colr", |b| {
             b.bytes(b"nclx");
-            b.u16(u16::from(self.primaries));
-            b.u16(u16::from(self.transfer));
-            b.u16(u16::from(self.matrix));
-            b.u8(u8::from(self.full_range) << 7);
+            b.u16(u16::from(self.colour.primaries));
+            b.u16(u16::from(self.colour.transfer));
+            b.u16(u16::from(self.colour.matrix));
+            b.u8(u8::from(self.colour.full_range) << 7);
         });
     }
-}
 
-fn avcc(track: &Track) -> Result<&[u8], Error> {
-    let record = track.config.as_ref();
-    match record {
-        [1, ..] if record.len() >= AVCC_FIXED_BYTES => Ok(record),
-        _ => Err(bad_config(track, "AVCDecoderConfigurationRecord")),
+    /// `pasp`, where pixels are not square (ISO/IEC 14496-12 §12.1.4); Chromium takes the shape from nowhere else.
+    fn write_aspect(&self, entry: &mut Boxes) {
+        let (across, down) = self.aspect;
+        if across != down {
+            entry.nest(b"pasp", |b| {
+                b.u32(u32::from(across));
+                b.u32(u32::from(down));
+            });
+        }
     }
 }
 
-fn av1c(track: &Track) -> Result<&[u8], Error> {
-    let record = track.config.as_ref();
-    match record {
-        // Marker and version 1.
-        [0x81, ..] if record.len() >= AV1C_FIXED_BYTES => Ok(record),
-        _ => Err(bad_config(track, "AV1CodecConfigurationRecord")),
-    }
-}
-
-/// The record without the full box header, which some publishers send along: there, version 1 and no flags stand where
-/// the record has profile 1 and level 0, a level that does not exist.
-fn vpcc(track: &Track) -> Result<&[u8], Error> {
-    let record = match track.config.as_ref() {
-        [1, 0, 0, 0, record @ ..] => record,
-        record => record,
+/// The picture's size, from the track or from its first key frame: VP9's configuration does not say it.
+fn size(track: &Track, first_frame: &[u8]) -> Result<(u16, u16), Error> {
+    let known = track.video().filter(|video| video.width > 0 && video.height > 0).cloned();
+    let video = match known {
+        Some(video) => video,
+        None => match parse_key_frame(track.codec, &track.config, first_frame)?.params {
+            Params::Video(video) => video,
+            _ => Video::default(),
+        },
     };
-    if record.len() < VPCC_FIXED_BYTES {
-        return Err(bad_config(track, "VPCodecConfigurationRecord"));
+    let side = |field, value: u32| {
+        let side = u16::try_from(value).ok().filter(|&side| side > 0);
+        side.ok_or(HeaderError::Invalid { codec: track.codec.name(), field, value: value.into() })
+    };
+    Ok((side("width", video.width)?, side("height", video.height)?))
+}
+
+/// `hvcC` for `hvc1`, the only entry that Apple's players take: it promises that all parameter sets stand in the record,
+/// whose arrays must say so. Publishers' records do not (FFmpeg's for FLV).
+fn complete(config: &hevc::Config<'_>) -> Result<Vec<u8>, HeaderError> {
+    if config.vps.is_empty() || config.pps.is_empty() {
+        let codec = Codec::Hevc.name();
+        return Err(HeaderError::Invalid { codec, field: "number of parameter sets", value: 0 });
     }
-    Ok(record)
+    config.encode().map(Vec::from)
 }

@@ -2,19 +2,19 @@
 
 /// Reads bit fields from the front of a slice. Every read past the end is `None`.
 #[derive(Clone, Debug)]
-pub(crate) struct Bits<'a> {
+pub(super) struct Bits<'a> {
     data: &'a [u8],
     /// Bits consumed so far.
     at: usize,
 }
 
 impl<'a> Bits<'a> {
-    pub(crate) fn new(data: &'a [u8]) -> Self {
+    pub(super) fn new(data: &'a [u8]) -> Self {
         Self { data, at: 0 }
     }
 
     /// The next bit.
-    pub(crate) fn bit(&mut self) -> Option<bool> {
+    pub(super) fn bit(&mut self) -> Option<bool> {
         let byte = self.data.get(self.at / 8)?;
         let bit = byte >> (7 - self.at % 8) & 1;
         self.at += 1;
@@ -22,7 +22,7 @@ impl<'a> Bits<'a> {
     }
 
     /// The next `count` bits, at most 32, most significant first.
-    pub(crate) fn read(&mut self, count: u32) -> Option<u32> {
+    pub(super) fn read(&mut self, count: u32) -> Option<u32> {
         let mut value = 0u32;
         for _ in 0..count {
             value = value << 1 | u32::from(self.bit()?);
@@ -31,13 +31,13 @@ impl<'a> Bits<'a> {
     }
 
     /// Passes over `count` bits, which must be there.
-    pub(crate) fn skip(&mut self, count: usize) -> Option<()> {
+    pub(super) fn skip(&mut self, count: usize) -> Option<()> {
         let at = self.at.checked_add(count)?;
         (at <= self.data.len().checked_mul(8)?).then(|| self.at = at)
     }
 
     /// Passes over what is left of a byte that was begun.
-    pub(crate) fn align(&mut self) {
+    pub(super) fn align(&mut self) {
         self.at = self.at.next_multiple_of(8);
     }
 }
