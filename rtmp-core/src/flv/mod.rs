@@ -20,18 +20,18 @@
 //! }
 //! ```
 
-mod adts;
-mod av1;
-mod bits;
 mod demux;
 mod enhanced;
 pub mod file;
+#[cfg(test)]
+pub(crate) mod fixtures;
 mod fourcc;
 mod metadata;
 mod mux;
 mod nal;
 mod opus;
-mod parameter_sets;
+#[cfg(test)]
+mod round_trip;
 
 pub use demux::{Demuxer, Limits, Media, Why};
 pub use fourcc::FourCc;

@@ -3,38 +3,36 @@
 
 use bytes::Bytes;
 use media_core::Codec;
+use media_core::codec::nal::{AnnexB, LengthPrefixed};
+use media_core::codec::{avc, hevc};
 
 /// What a NAL unit is, as far as carriage cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unit {
+enum Unit {
     /// A slice that decoding may begin at (IDR; HEVC's CRA and BLA).
     KeyPicture,
     /// Another slice.
     Picture,
-    Vps,
-    Sps,
-    Pps,
+    ParameterSet,
     Other,
 }
 
-/// Classifies a NAL unit by its header (ISO/IEC 14496-10 table 7-1, ISO/IEC 23008-2 table 7-1).
-pub(super) fn classify(codec: Codec, unit: &[u8]) -> Unit {
-    let first = unit.first().copied().unwrap_or(0);
+/// Classifies a NAL unit by its header.
+fn classify(codec: Codec, unit: &[u8]) -> Unit {
     if codec == Codec::Hevc {
-        return match first >> 1 & 0x3f {
-            16..=23 => Unit::KeyPicture,
-            0..=31 => Unit::Picture,
-            32 => Unit::Vps,
-            33 => Unit::Sps,
-            34 => Unit::Pps,
+        use hevc::nal_type as kind;
+        return match kind::of(unit) {
+            Some(kind::FIRST_IRAP..=kind::LAST_IRAP) => Unit::KeyPicture,
+            Some(0..=kind::LAST_SLICE) => Unit::Picture,
+            Some(kind::VPS | kind::SPS | kind::PPS) => Unit::ParameterSet,
             _ => Unit::Other,
         };
     }
-    match first & 0x1f {
-        5 => Unit::KeyPicture,
-        1..=4 => Unit::Picture,
-        7 => Unit::Sps,
-        8 => Unit::Pps,
+    use avc::nal_type as kind;
+    match kind::of(unit) {
+        kind::IDR => Unit::KeyPicture,
+        kind::SLICE..kind::IDR => Unit::Picture,
+        kind::SPS | kind::PPS => Unit::ParameterSet,
         _ => Unit::Other,
     }
 }
@@ -53,15 +51,15 @@ pub(super) struct AccessUnit {
 
 /// Reads an access unit. The bytes are shared with `data` unless they have to be rewritten: an Annex B stream, or empty NAL units
 /// between others. `None` when they are neither form.
-pub(super) fn read(codec: Codec, length_size: usize, data: Bytes) -> Option<AccessUnit> {
-    let Some(walk) = walk(codec, length_size, &data) else {
-        if !starts_with_start_code(&data) {
+pub(super) fn read(codec: Codec, length_size: u8, data: &Bytes) -> Option<AccessUnit> {
+    let Some(walk) = walk(codec, length_size, data) else {
+        if !starts_with_start_code(data) {
             return None;
         }
-        return from_units(codec, length_size, annexb_units(&data));
+        return from_units(codec, length_size, AnnexB::new(data));
     };
     if walk.holes {
-        return from_units(codec, length_size, units(&data, length_size));
+        return from_units(codec, length_size, LengthPrefixed::new(data, length_size));
     }
     Some(AccessUnit { data: data.slice(..walk.end), key: walk.key, picture: walk.picture, sets: walk.sets })
 }
@@ -82,13 +80,13 @@ impl Walk {
         match unit {
             Unit::KeyPicture => (self.key, self.picture) = (true, true),
             Unit::Picture => self.picture = true,
-            Unit::Vps | Unit::Sps | Unit::Pps => self.sets = true,
+            Unit::ParameterSet => self.sets = true,
             Unit::Other => {}
         }
     }
 }
 
-fn walk(codec: Codec, length_size: usize, data: &[u8]) -> Option<Walk> {
+fn walk(codec: Codec, length_size: u8, data: &[u8]) -> Option<Walk> {
     let mut walk = Walk::default();
     let mut rest = data;
     let mut empty_before = false;
@@ -106,21 +104,10 @@ fn walk(codec: Codec, length_size: usize, data: &[u8]) -> Option<Walk> {
     (walk.end > 0 && rest.iter().all(|&byte| byte == 0)).then_some(walk)
 }
 
-fn split_unit(data: &[u8], length_size: usize) -> Option<(&[u8], &[u8])> {
-    let (prefix, rest) = data.split_at_checked(length_size)?;
+fn split_unit(data: &[u8], length_size: u8) -> Option<(&[u8], &[u8])> {
+    let (prefix, rest) = data.split_at_checked(usize::from(length_size))?;
     let size = prefix.iter().fold(0_usize, |size, &byte| size << 8 | usize::from(byte));
     rest.split_at_checked(size)
-}
-
-/// The NAL units of a length-prefixed access unit that are not empty.
-pub(super) fn units(data: &[u8], length_size: usize) -> impl Iterator<Item = &[u8]> + Clone {
-    let mut rest = data;
-    let all = std::iter::from_fn(move || {
-        let (unit, after) = split_unit(rest, length_size)?;
-        rest = after;
-        Some(unit)
-    });
-    all.filter(|unit| !unit.is_empty())
 }
 
 /// Whether Annex B may begin here.
@@ -128,45 +115,16 @@ pub(super) fn starts_with_start_code(data: &[u8]) -> bool {
     data.starts_with(&[0, 0, 1]) || data.starts_with(&[0, 0, 0, 1])
 }
 
-/// The NAL units of an Annex B stream that are not empty, without the zeros that may trail them.
-pub(super) fn annexb_units(data: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let mut rest = after_start_code(data).unwrap_or_default();
-    let all = std::iter::from_fn(move || {
-        if rest.is_empty() {
-            return None;
-        }
-        let next = rest.windows(3).position(|window| window == [0, 0, 1]);
-        let (unit, after) = match next {
-            Some(at) => (rest.get(..at)?, rest.get(at + 3..)?),
-            None => (rest, &[][..]),
-        };
-        rest = after;
-        Some(without_trailing_zeros(unit))
-    });
-    all.filter(|unit| !unit.is_empty())
-}
-
-fn after_start_code(data: &[u8]) -> Option<&[u8]> {
-    let at = data.windows(3).position(|window| window == [0, 0, 1])?;
-    data.get(at + 3..)
-}
-
-/// A NAL unit ends in a bit that is set, so zeros after it are padding.
-pub(super) fn without_trailing_zeros(unit: &[u8]) -> &[u8] {
-    let end = unit.iter().rposition(|&byte| byte != 0).map_or(0, |last| last + 1);
-    unit.get(..end).unwrap_or_default()
-}
-
 fn from_units<'a>(
     codec: Codec,
-    length_size: usize,
+    length_size: u8,
     units: impl Iterator<Item = &'a [u8]>,
 ) -> Option<AccessUnit> {
     let mut walk = Walk::default();
     let mut data = Vec::new();
     for unit in units {
         let size = u32::try_from(unit.len()).ok()?.to_be_bytes();
-        let (unused, prefix) = size.split_at_checked(4_usize.checked_sub(length_size)?)?;
+        let (unused, prefix) = size.split_at_checked(4_usize.checked_sub(usize::from(length_size))?)?;
         if unused.iter().any(|&byte| byte != 0) {
             return None;
         }
@@ -182,14 +140,14 @@ fn from_units<'a>(
 mod tests {
     use super::*;
 
-    fn read_avc(length_size: usize, data: &'static [u8]) -> Option<AccessUnit> {
-        read(Codec::H264, length_size, Bytes::from_static(data))
+    fn read_avc(length_size: u8, data: &'static [u8]) -> Option<AccessUnit> {
+        read(Codec::H264, length_size, &Bytes::from_static(data))
     }
 
     #[test]
     fn length_prefixed_units_are_shared_not_copied() {
         let data = Bytes::from_static(&[0, 0, 0, 2, 0x09, 0xf0, 0, 0, 0, 3, 0x65, 1, 2]);
-        let unit = read(Codec::H264, 4, data.clone()).unwrap();
+        let unit = read(Codec::H264, 4, &data).unwrap();
         assert_eq!(unit.data.as_ptr(), data.as_ptr());
         assert_eq!((unit.key, unit.picture, unit.sets, unit.data.len()), (true, true, false, 13));
     }
@@ -224,10 +182,8 @@ mod tests {
 
     #[test]
     fn hevc_random_access_pictures_are_key_pictures() {
-        let kinds =
-            [0x26, 0x2a, 0x02, 0x40, 0x42, 0x44, 0x4e].map(|first| classify(Codec::Hevc, &[first, 1]));
-        let expected =
-            [Unit::KeyPicture, Unit::KeyPicture, Unit::Picture, Unit::Vps, Unit::Sps, Unit::Pps, Unit::Other];
+        let kinds = [0x26, 0x2a, 0x02, 0x40, 0x4e].map(|first| classify(Codec::Hevc, &[first, 1]));
+        let expected = [Unit::KeyPicture, Unit::KeyPicture, Unit::Picture, Unit::ParameterSet, Unit::Other];
         assert_eq!(kinds, expected);
     }
 }

@@ -1,9 +1,10 @@
 //! Audio messages: legacy (annex E.4.2) and Enhanced RTMP's `ExAudioTagHeader`.
 
 use bytes::Bytes;
+use media_core::codec;
+use media_core::codec::aac::{self, AdtsFrames};
 use media_core::{Codec, Timescale, Track, TrackId};
 
-use super::super::adts::{self, Adts};
 use super::super::enhanced::{self, Envelope, Part, audio_packet as packet};
 use super::super::opus;
 use super::{Demuxer, Lane, Media, Shape, Stamp, Why};
@@ -14,7 +15,7 @@ const AAC: u8 = 10;
 const MP3_8K: u8 = 14;
 
 /// ADTS frames read from one message; more than a second of them is not live.
-const MAX_ADTS_FRAMES: u64 = 64;
+const MAX_ADTS_FRAMES: usize = 64;
 
 impl Demuxer {
     pub(super) fn audio(&mut self, ms: u32, mut body: Bytes) -> Result<(), Why> {
@@ -111,32 +112,41 @@ impl Demuxer {
     }
 
     fn aac(&mut self, id: TrackId, stamp: Stamp, data: Bytes) -> Result<(), Why> {
-        if let Some(adts) = Adts::of_message(&data) {
-            return self.adts(id, stamp, adts, data);
+        if aac::is_adts(&data) {
+            return self.adts(id, stamp, &data);
         }
         self.lane_of(id, Codec::Aac)?;
         self.sound(id, stamp, data)
     }
 
     /// AAC behind ADTS headers, which stand in for the sequence header where none came.
-    fn adts(&mut self, id: TrackId, stamp: Stamp, first: Adts, mut data: Bytes) -> Result<(), Why> {
-        let stands = match self.lane_of(id, Codec::Aac) {
-            Ok(Lane { shape: Shape::Adts { config }, .. }) => *config == first.config,
-            Ok(_) => true,
-            Err(_) => false,
-        };
-        if !stands {
-            let config = Bytes::copy_from_slice(&first.config);
-            let track = Track::from_config(id, Codec::Aac, Timescale::MICROS, config)
+    fn adts(&mut self, id: TrackId, stamp: Stamp, data: &Bytes) -> Result<(), Why> {
+        let mut samples = 0_u64;
+        for adts in AdtsFrames::new(data).take(MAX_ADTS_FRAMES) {
+            let stands = match self.lane_of(id, Codec::Aac) {
+                Ok(Lane { shape: Shape::Adts { config }, .. }) => *config == adts.config,
+                Ok(_) => true,
+                Err(_) => false,
+            };
+            if !stands && samples > 0 {
+                return Err(Why::BadFrame { track: id });
+            }
+            if !stands {
+                let track = Track::from_config(
+                    id,
+                    Codec::Aac,
+                    Timescale::MICROS,
+                    Bytes::copy_from_slice(&adts.config),
+                )
                 .map_err(|error| Why::BadHeader { track: id, error })?;
-            self.announce(Lane::new(track, Bytes::new(), Shape::Adts { config: first.config }))?;
-        }
-        for index in 0..MAX_ADTS_FRAMES {
-            let Some(adts) = Adts::parse(&data).filter(|adts| adts.frame_bytes <= data.len()) else { break };
-            let raw = data.split_to(adts.frame_bytes).slice(adts.header_bytes..);
-            let micros = index * adts::SAMPLES * 1_000_000 / u64::from(first.sample_rate);
+                self.announce(Lane::new(track, Bytes::new(), Shape::Adts { config: adts.config }))?;
+            }
+            let track = &self.lane_of(id, Codec::Aac)?.track;
+            let rate = track.audio().map_or(44_100, |audio| audio.sample_rate.max(1));
+            let micros = samples * 1_000_000 / u64::from(rate);
+            samples += u64::from(codec::frame_samples(Codec::Aac, &track.config, adts.frame).unwrap_or(1024));
             let dts = stamp.micros().offset(i64::try_from(micros).unwrap_or(0));
-            self.frame(id, dts, dts, true, raw);
+            self.frame(id, dts, dts, true, data.slice_ref(adts.frame));
         }
         Ok(())
     }

@@ -4,8 +4,6 @@ use bytes::Bytes;
 use media_core::track::{Params, VideoRange};
 use media_core::{Codec, Track};
 
-use super::super::parameter_sets::ParameterSets;
-
 /// One announced track.
 #[derive(Debug)]
 pub(super) struct Lane {
@@ -50,16 +48,15 @@ impl Lane {
 }
 
 /// How a track's frames are read.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Shape {
-    /// NAL units, and the parameter sets in force.
+    /// NAL units.
     Nal {
-        sets: ParameterSets,
+        /// Bytes of the length before each.
+        length_size: u8,
         /// The messages call it AVC (old OBS builds did so with HEVC).
         disguised: bool,
     },
-    /// OBUs.
-    Obu,
     /// AAC whose header came with every frame.
     Adts { config: [u8; 2] },
     /// Frames that describe themselves; what the last one said.
@@ -72,12 +69,14 @@ impl Shape {
     /// The shape of a track whose configuration record came as a header.
     pub(super) fn of_config(track: &Track) -> Self {
         match track.codec {
-            Codec::H264 | Codec::Hevc => match ParameterSets::from_record(track.codec, &track.config) {
-                Some(sets) => Self::Nal { sets, disguised: false },
-                None => Self::Raw,
-            },
-            Codec::Av1 => Self::Obu,
+            Codec::H264 => Self::nal(&track.config, 4),
+            Codec::Hevc => Self::nal(&track.config, 21),
             _ => Self::Raw,
         }
+    }
+
+    /// `at` is where the record says how long the lengths are, in its lowest two bits.
+    fn nal(record: &[u8], at: usize) -> Self {
+        Self::Nal { length_size: record.get(at).map_or(4, |byte| (byte & 3) + 1), disguised: false }
     }
 }

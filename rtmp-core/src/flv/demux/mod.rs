@@ -31,7 +31,6 @@ impl Default for Limits {
 
 /// What a message meant.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Media {
     /// A track was announced, or its headers changed: its frames from here on are coded so.
     Track(Track),
@@ -88,8 +87,8 @@ impl Demuxer {
 
     /// Reads one message body and yields what it means, in order. Not taking the items is the same as dropping them.
     ///
-    /// A message has one item in general, two where headers change with a frame, and at most one for each of 32 tracks in a multitrack
-    /// message or of 64 ADTS frames.
+    /// A message has one item in general and two where headers change with a frame. A multitrack message may have 32 shares, and a
+    /// share 64 ADTS frames.
     pub fn push(
         &mut self,
         kind: TagKind,
@@ -100,7 +99,7 @@ impl Demuxer {
         let read = match kind {
             TagKind::Audio => self.audio(timestamp_ms, body),
             TagKind::Video => self.video(timestamp_ms, body),
-            TagKind::Script => self.script(timestamp_ms, body),
+            TagKind::Script => self.script(timestamp_ms, &body),
         };
         if let Err(why) = read {
             self.out.push(Media::Ignored { why });
@@ -108,11 +107,11 @@ impl Demuxer {
         self.out.drain(..)
     }
 
-    fn script(&mut self, timestamp_ms: u32, body: Bytes) -> Result<(), Why> {
+    fn script(&mut self, timestamp_ms: u32, body: &Bytes) -> Result<(), Why> {
         if body.is_empty() {
             return Err(Why::Empty);
         }
-        match metadata::read(&body)? {
+        match metadata::read(body)? {
             Script::Metadata(metadata) => self.out.push(Media::Metadata(metadata)),
             Script::Other(message) => {
                 if !self.data_track {
@@ -144,22 +143,17 @@ impl Demuxer {
         if header.len() > self.limits.max_config_bytes {
             return Err(Why::HeaderTooLarge { track: id, bytes: header.len() });
         }
-        let repeated = |lane: &&mut Lane| lane.track.codec == codec && lane.header == header;
-        if self.lane(id).as_ref().is_some_and(repeated) {
-            return Err(Why::RepeatedHeader { track: id });
-        }
         // A copy, so that a header kept for hours does not keep the buffer it was received in.
         let config = Bytes::copy_from_slice(header);
-        let track = Track::from_config(id, codec, Timescale::MICROS, config.clone())
-            .map_err(|error| Why::BadHeader { track: id, error })?;
-        let shape = Shape::of_config(&track);
-        if let Some(lane) = self.lane(id)
-            && matches!(lane.shape, Shape::Nal { .. })
-            && lane.shape == shape
+        if let Ok(lane) = self.lane_of(id, codec)
+            && (lane.header == config || lane.track.config == config)
         {
             lane.header = config;
             return Err(Why::RepeatedHeader { track: id });
         }
+        let track = Track::from_config(id, codec, Timescale::MICROS, config.clone())
+            .map_err(|error| Why::BadHeader { track: id, error })?;
+        let shape = Shape::of_config(&track);
         self.announce(Lane::new(track, config, shape))
     }
 
@@ -180,3 +174,6 @@ impl Demuxer {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

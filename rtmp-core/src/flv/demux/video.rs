@@ -1,12 +1,12 @@
 //! Video messages: legacy (annex E.4.3) and Enhanced RTMP's `ExVideoTagHeader`.
 
 use bytes::Bytes;
+use media_core::codec::{self, av1, avc, hevc, vp9};
+use media_core::track::Params;
 use media_core::{Codec, Timescale, Track, TrackId};
 
 use super::super::enhanced::{self, Envelope, Part, video_packet as packet};
-use super::super::nal::{self, AccessUnit};
-use super::super::parameter_sets::ParameterSets;
-use super::super::{av1, metadata};
+use super::super::{metadata, nal};
 use super::{Demuxer, Lane, Media, Shape, Stamp, Why};
 
 const KEY_FRAME: u8 = 1;
@@ -48,7 +48,7 @@ impl Demuxer {
         let composition_ms = enhanced::composition_offset(&mut body)?;
         let id = TrackId::video(0);
         match packet_type {
-            packet::SEQUENCE_START => self.legacy_header(id, codec, body),
+            packet::SEQUENCE_START => self.legacy_header(id, codec, &body),
             packet::CODED_FRAMES => {
                 let stamp = Stamp { ms, nanos: 0 };
                 let picture = Picture { stamp, composition_ms, key: is_key(frame_type), data: body };
@@ -90,7 +90,7 @@ impl Demuxer {
             packet::SEQUENCE_START => return self.video_header(id, codec, &body),
             packet::SEQUENCE_END => return Err(Why::SequenceEnd { track: id }),
             packet::METADATA => return self.colour(id, &body),
-            packet::MPEG2TS_SEQUENCE_START => return self.descriptor(id, codec, &body),
+            packet::MPEG2TS_SEQUENCE_START => return self.descriptor(id, codec),
             packet::CODED_FRAMES if matches!(codec, Codec::H264 | Codec::Hevc) => {
                 enhanced::composition_offset(&mut body)?
             }
@@ -101,23 +101,20 @@ impl Demuxer {
         match codec {
             Codec::H264 | Codec::Hevc => self.nal_picture(id, codec, picture),
             Codec::Av1 => self.av1_picture(id, picture),
-            _ => {
-                self.lane_of(id, codec)?;
-                self.picture(id, picture)
-            }
+            _ => self.vp9_picture(id, picture),
         }
     }
 
     /// A legacy sequence header, which may not be what it is labelled as.
-    fn legacy_header(&mut self, id: TrackId, codec: Codec, body: Bytes) -> Result<(), Why> {
-        if codec == Codec::H264 && is_hvcc(&body) {
-            self.video_header(id, Codec::Hevc, &body)?;
+    fn legacy_header(&mut self, id: TrackId, codec: Codec, body: &Bytes) -> Result<(), Why> {
+        if codec == Codec::H264 && hevc::is_mislabelled(body) {
+            self.video_header(id, Codec::Hevc, body)?;
             if let Some(Lane { shape: Shape::Nal { disguised, .. }, .. }) = self.lane(id) {
                 *disguised = true;
             }
             return Ok(());
         }
-        self.video_header(id, codec, &body)
+        self.video_header(id, codec, body)
     }
 
     fn video_header(&mut self, id: TrackId, codec: Codec, header: &Bytes) -> Result<(), Why> {
@@ -126,9 +123,11 @@ impl Demuxer {
         }
         match codec {
             Codec::H264 | Codec::Hevc if nal::starts_with_start_code(header) => {
-                let sets = ParameterSets::from_units(codec, 4, nal::annexb_units(header));
-                let record = sets.and_then(|sets| sets.record()).ok_or(Why::BadFrame { track: id })?;
-                self.configure(id, codec, &record)
+                let record = match codec {
+                    Codec::H264 => avc::config_from_annex_b(header),
+                    _ => hevc::config_from_annex_b(header),
+                };
+                self.configure(id, codec, &record.ok_or(Why::BadFrame { track: id })?)
             }
             // Some writers prefix the record with the version and flags of the MP4 box it stands in.
             Codec::Vp9 if header.len() >= 12 && header.starts_with(&[1, 0, 0, 0]) => {
@@ -138,33 +137,32 @@ impl Demuxer {
         }
     }
 
-    /// An AV1 video descriptor in place of `av1C`. It has no sequence header, so the track is announced by its first key frame.
-    fn descriptor(&mut self, id: TrackId, codec: Codec, body: &[u8]) -> Result<(), Why> {
-        if codec != Codec::Av1 {
-            return Err(Why::PacketType { number: packet::MPEG2TS_SEQUENCE_START });
+    /// An AV1 video descriptor in place of `av1C`. It says less than the sequence header in the first key frame, which announces the
+    /// track.
+    fn descriptor(&self, id: TrackId, codec: Codec) -> Result<(), Why> {
+        match codec {
+            Codec::Av1 => Err(Why::Description { track: id }),
+            _ => Err(Why::PacketType { number: packet::MPEG2TS_SEQUENCE_START }),
         }
-        av1::record_head_from_descriptor(body).ok_or(Why::Malformed { field: "AV1 video descriptor" })?;
-        Err(Why::Description { track: id })
     }
 
-    fn nal_picture(&mut self, id: TrackId, codec: Codec, mut picture: Picture) -> Result<(), Why> {
-        let bad = Why::BadFrame { track: id };
-        let mut codec = codec;
-        let mut length_size = 4;
-        let mut known = false;
-        if let Some(Lane { track, shape: Shape::Nal { sets, disguised }, .. }) = self.lane(id)
-            && (track.codec == codec || *disguised && codec == Codec::H264)
-        {
-            (codec, length_size, known) = (track.codec, sets.length_size, true);
-        }
-        let mut unit = nal::read(codec, length_size, picture.data).ok_or(bad.clone())?;
-        if !known {
-            let announced = self.announce_from_units(id, codec, &unit.data)?;
-            if announced != codec {
-                unit = nal::read(announced, length_size, unit.data).ok_or(bad)?;
+    fn nal_picture(&mut self, id: TrackId, labelled: Codec, mut picture: Picture) -> Result<(), Why> {
+        let known = self.lane(id).and_then(|lane| match lane.shape {
+            Shape::Nal { length_size, disguised } if lane.track.codec == labelled || disguised => {
+                Some((lane.track.codec, length_size))
             }
+            _ => None,
+        });
+        let (codec, length_size) = known.unwrap_or_else(|| {
+            // An encoder that labels HEVC as AVC cannot make a header for it either.
+            let disguised = labelled == Codec::H264 && hevc::is_mislabelled(&picture.data);
+            (if disguised { Codec::Hevc } else { labelled }, 4)
+        });
+        let unit = nal::read(codec, length_size, &picture.data).ok_or(Why::BadFrame { track: id })?;
+        if known.is_none() {
+            self.announce_from_units(id, labelled, codec, &unit.data)?;
         } else if unit.sets && (picture.key || unit.key || !unit.picture) {
-            self.follow_sets(id, &unit)?;
+            self.follow(id, &unit.data)?;
         }
         if !unit.picture {
             return Err(Why::NoPicture { track: id });
@@ -174,74 +172,77 @@ impl Demuxer {
         self.picture(id, picture)
     }
 
-    /// Announces a track that has no header from the parameter sets in one of its access units; returns its real codec.
-    fn announce_from_units(&mut self, id: TrackId, codec: Codec, data: &[u8]) -> Result<Codec, Why> {
-        // An encoder that labels HEVC as AVC cannot make a header for it either.
-        let codecs = if codec == Codec::H264 { &[Codec::H264, Codec::Hevc][..] } else { &[Codec::Hevc] };
-        for &actual in codecs {
-            let Some(sets) = ParameterSets::from_units(actual, 4, nal::units(data, 4)) else { continue };
-            let Some(config) = sets.record() else { continue };
-            let track = Track::from_config(id, actual, Timescale::MICROS, config)
-                .map_err(|error| Why::BadHeader { track: id, error })?;
-            let shape = Shape::Nal { sets, disguised: actual != codec };
-            self.announce(Lane::new(track, Bytes::new(), shape))?;
-            return Ok(actual);
-        }
-        Err(Why::NoHeader { track: id })
+    /// Announces a track that has no header from the parameter sets in one of its access units.
+    fn announce_from_units(
+        &mut self,
+        id: TrackId,
+        labelled: Codec,
+        codec: Codec,
+        data: &[u8],
+    ) -> Result<(), Why> {
+        let config = match codec {
+            Codec::H264 => avc::config_from_access_unit(4, data),
+            _ => hevc::config_from_access_unit(4, data),
+        };
+        let config = config.ok_or(Why::NoHeader { track: id })?;
+        let track = self.track(id, codec, config)?;
+        let shape = Shape::Nal { length_size: 4, disguised: labelled != codec };
+        self.announce(Lane::new(track, Bytes::new(), shape))
     }
 
-    /// Announces the track anew when an access unit brings other parameter sets than the ones in force.
-    fn follow_sets(&mut self, id: TrackId, unit: &AccessUnit) -> Result<(), Why> {
-        let max_bytes = self.limits.max_config_bytes;
-        let Some(Lane { track, header, shape: Shape::Nal { sets, disguised }, .. }) = self.lane(id) else {
-            return Ok(());
-        };
-        let Some(updated) = sets.updated(nal::units(&unit.data, sets.length_size)) else { return Ok(()) };
-        let Some(config) = updated.record().filter(|record| record.len() <= max_bytes) else { return Ok(()) };
-        let shape = Shape::Nal { sets: updated, disguised: *disguised };
+    /// Announces the track anew when an access unit brings other parameter sets, or another sequence header, than the ones in force.
+    fn follow(&mut self, id: TrackId, data: &[u8]) -> Result<(), Why> {
+        let Some(lane) = self.lane(id) else { return Ok(()) };
+        let codec = lane.track.codec;
+        let Some(config) = codec::updated_config(codec, &lane.track.config, data) else { return Ok(()) };
+        let shape = lane.shape;
         // The header received last stays known, so that an encoder which repeats it does not undo the change each time.
-        let header = header.clone();
-        match Track::from_config(id, track.codec, Timescale::MICROS, config) {
-            Ok(changed) => self.announce(Lane::new(changed, header, shape)),
-            Err(error) => {
+        let header = lane.header.clone();
+        match self.track(id, codec, config) {
+            Ok(track) => self.announce(Lane::new(track, header, shape)),
+            Err(why) => {
                 // The picture may decode even so; the headers in force stay.
-                self.out.push(Media::Ignored { why: Why::BadHeader { track: id, error } });
+                self.out.push(Media::Ignored { why });
                 Ok(())
             }
         }
     }
 
-    fn av1_picture(&mut self, id: TrackId, mut picture: Picture) -> Result<(), Why> {
-        picture.data = av1::without_delimiter(picture.data);
-        if picture.key
-            && let Some(sequence) = av1::sequence_header(&picture.data)
-        {
-            self.follow_sequence(id, sequence)?;
+    /// A track from a record that was derived from its pictures.
+    fn track(&self, id: TrackId, codec: Codec, config: Bytes) -> Result<Track, Why> {
+        if config.len() > self.limits.max_config_bytes {
+            return Err(Why::HeaderTooLarge { track: id, bytes: config.len() });
         }
-        self.lane_of(id, Codec::Av1)?;
+        Track::from_config(id, codec, Timescale::MICROS, config)
+            .map_err(|error| Why::BadHeader { track: id, error })
+    }
+
+    fn av1_picture(&mut self, id: TrackId, mut picture: Picture) -> Result<(), Why> {
+        picture.data = av1::strip_temporal_delimiters(&picture.data);
+        let known = self.lane_of(id, Codec::Av1).is_ok();
+        if known && picture.key {
+            self.follow(id, &picture.data)?;
+        } else if !known {
+            let config = av1::updated_config(&[], &picture.data).ok_or(Why::NoHeader { track: id })?;
+            let track = self.track(id, Codec::Av1, config)?;
+            self.announce(Lane::new(track, Bytes::new(), Shape::Raw))?;
+        }
         self.picture(id, picture)
     }
 
-    /// As [`Demuxer::follow_sets`], for AV1's sequence header.
-    fn follow_sequence(&mut self, id: TrackId, sequence: &[u8]) -> Result<(), Why> {
-        // 4:2:0 of 8 bits, where nothing else is known: decoders read the sequence header behind it.
-        const UNKNOWN: [u8; 4] = [0x81, 0, 0x0c, 0];
-        let before = match self.lane_of(id, Codec::Av1) {
-            Ok(lane)
-                if av1::sequence_header(lane.track.config.get(4..).unwrap_or_default()) == Some(sequence) =>
-            {
-                return Ok(());
-            }
-            Ok(lane) => lane.track.config.clone(),
-            Err(_) => Bytes::from_static(&UNKNOWN),
-        };
-        let bad = Why::BadFrame { track: id };
-        let config =
-            av1::record(&before, sequence).filter(|record| record.len() <= self.limits.max_config_bytes);
-        let track = Track::from_config(id, Codec::Av1, Timescale::MICROS, config.ok_or(bad)?)
-            .map_err(|error| Why::BadHeader { track: id, error })?;
-        let header = self.lane_of(id, Codec::Av1).map_or_else(|_| Bytes::new(), |lane| lane.header.clone());
-        self.announce(Lane::new(track, header, Shape::Obu))
+    /// VP9's record has no size, so the track is announced again when a key frame gives it one, or another.
+    fn vp9_picture(&mut self, id: TrackId, picture: Picture) -> Result<(), Why> {
+        let lane = self.lane_of(id, Codec::Vp9)?;
+        if picture.key
+            && let Ok(key) = vp9::KeyFrame::parse(&picture.data)
+            && let Params::Video(video) = &mut lane.track.params
+            && (video.width, video.height) != (key.width, key.height)
+        {
+            (video.width, video.height) = (key.width, key.height);
+            let track = lane.track.clone();
+            self.out.push(Media::Track(track));
+        }
+        self.picture(id, picture)
     }
 
     fn colour(&mut self, id: TrackId, body: &Bytes) -> Result<(), Why> {
@@ -268,13 +269,4 @@ impl Demuxer {
 
 fn is_key(frame_type: u8) -> bool {
     matches!(frame_type, KEY_FRAME | GENERATED_KEY_FRAME)
-}
-
-/// Whether a record has the reserved bits of `hvcC` (ISO/IEC 14496-15 §8.3.3.1) and a first array of HEVC parameter sets, which no
-/// `avcC` has in these places.
-fn is_hvcc(record: &[u8]) -> bool {
-    let Some(head) = record.first_chunk::<24>() else { return false };
-    let reserved = [(13, 0xf0), (15, 0xfc), (16, 0xfc), (17, 0xf8), (18, 0xf8)];
-    let has = |&(at, mask): &(usize, u8)| head.get(at).is_some_and(|byte| byte & mask == mask);
-    reserved.iter().all(has) && matches!(head[23] & 0x3f, 32..=34 | 39 | 40)
 }

@@ -4,7 +4,9 @@ mod reader;
 mod writer;
 
 pub use reader::{Error, Item, Limits, Reader};
-pub use writer::{HEAD_BYTES, STREAM_HEAD_BYTES, TAIL_BYTES, TooLarge, stream_head, tag_head, tag_tail, write_tag};
+pub use writer::{
+    HEAD_BYTES, STREAM_HEAD_BYTES, TAIL_BYTES, TooLarge, stream_head, tag_head, tag_tail, write_tag,
+};
 
 #[cfg(test)]
 mod tests;

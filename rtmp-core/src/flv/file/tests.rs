@@ -39,15 +39,20 @@ fn a_tag_is_laid_out_as_the_specification_says() {
 
 #[test]
 fn an_extended_header_is_passed_over() {
-    let stream = b"FLV\x01\x05\x00\x00\x00\x0bxx\x00\x00\x00\x00\x12\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00a";
+    let stream =
+        b"FLV\x01\x05\x00\x00\x00\x0bxx\x00\x00\x00\x00\x12\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00a";
     let items = read(stream, 1).unwrap();
     assert_eq!(items[0], Item::Header { audio: true, video: true });
-    assert_eq!(items[1], Item::Tag { kind: TagKind::Script, timestamp_ms: 0, body: Bytes::from_static(b"a") });
+    assert_eq!(
+        items[1],
+        Item::Tag { kind: TagKind::Script, timestamp_ms: 0, body: Bytes::from_static(b"a") }
+    );
 }
 
 #[test]
 fn reserved_and_encrypted_tags_are_passed_over() {
-    let mut stream = written(&[tag(TagKind::Audio, 0, b"a"), tag(TagKind::Audio, 1, b"b"), tag(TagKind::Audio, 2, b"c")]);
+    let mut stream =
+        written(&[tag(TagKind::Audio, 0, b"a"), tag(TagKind::Audio, 1, b"b"), tag(TagKind::Audio, 2, b"c")]);
     stream[13] = 0x28;
     stream[13 + 16] = 0x0f;
     let items = read(&stream, 7).unwrap();

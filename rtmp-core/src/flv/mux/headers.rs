@@ -12,9 +12,13 @@ use crate::amf::{Object, Value};
 impl Muxer {
     /// `onMetaData` and the sequence headers of all tracks carried, stamped with the time of the frame that follows them.
     pub fn headers(&self, timestamp_ms: u32) -> Vec<Tag> {
-        let metadata = self.carried.iter().any(|lane| lane.framing != Framing::Script).then(|| self.metadata());
+        let metadata =
+            self.carried.iter().any(|lane| lane.framing != Framing::Script).then(|| self.metadata());
         let metadata = metadata.map(|metadata| Tag::new(TagKind::Script, timestamp_ms, metadata));
-        metadata.into_iter().chain(self.carried.iter().filter_map(|lane| header(lane, timestamp_ms))).collect()
+        metadata
+            .into_iter()
+            .chain(self.carried.iter().filter_map(|lane| header(lane, timestamp_ms)))
+            .collect()
     }
 
     /// The messages that end the sequence of each track that has such a message.
@@ -31,7 +35,9 @@ impl Muxer {
                 describe(&mut info, lane);
             }
         }
-        for (kind, name) in [(TrackKind::Video, "videoTrackIdInfoMap"), (TrackKind::Audio, "audioTrackIdInfoMap")] {
+        for (kind, name) in
+            [(TrackKind::Video, "videoTrackIdInfoMap"), (TrackKind::Audio, "audioTrackIdInfoMap")]
+        {
             let mut map = Object::new();
             for lane in self.carried.iter().filter(|lane| lane.track.kind() == kind) {
                 if let Framing::Enhanced { wrapped: Some(track), .. } = lane.framing {
@@ -86,8 +92,16 @@ fn header(lane: &Lane, timestamp_ms: u32) -> Option<Tag> {
         (Framing::Legacy { .. }, Codec::H264) => Head::of(&[0x10 | form::AVC, 0, 0, 0, 0]),
         (Framing::Legacy { sound }, Codec::Aac) => Head::of(&[sound, 0]),
         (Framing::Enhanced { fourcc, wrapped }, _) => match lane.track.kind() {
-            TrackKind::Video => packet(0x90, video_packet::SEQUENCE_START, video_packet::MULTITRACK, fourcc, wrapped),
-            _ => packet(form::EX_AUDIO, audio_packet::SEQUENCE_START, audio_packet::MULTITRACK, fourcc, wrapped),
+            TrackKind::Video => {
+                packet(0x90, video_packet::SEQUENCE_START, video_packet::MULTITRACK, fourcc, wrapped)
+            }
+            _ => packet(
+                form::EX_AUDIO,
+                audio_packet::SEQUENCE_START,
+                audio_packet::MULTITRACK,
+                fourcc,
+                wrapped,
+            ),
         },
         _ => return None,
     };
@@ -98,8 +112,12 @@ fn end(lane: &Lane, timestamp_ms: u32) -> Option<Tag> {
     let head = match (lane.framing, lane.track.codec) {
         (Framing::Legacy { .. }, Codec::H264) => Head::of(&[0x10 | form::AVC, 2, 0, 0, 0]),
         (Framing::Enhanced { fourcc, wrapped }, _) => match lane.track.kind() {
-            TrackKind::Video => packet(0x90, video_packet::SEQUENCE_END, video_packet::MULTITRACK, fourcc, wrapped),
-            _ => packet(form::EX_AUDIO, audio_packet::SEQUENCE_END, audio_packet::MULTITRACK, fourcc, wrapped),
+            TrackKind::Video => {
+                packet(0x90, video_packet::SEQUENCE_END, video_packet::MULTITRACK, fourcc, wrapped)
+            }
+            _ => {
+                packet(form::EX_AUDIO, audio_packet::SEQUENCE_END, audio_packet::MULTITRACK, fourcc, wrapped)
+            }
         },
         _ => return None,
     };

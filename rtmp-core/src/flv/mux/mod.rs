@@ -4,13 +4,13 @@ mod form;
 mod headers;
 mod tag;
 
-use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId, TrackKind};
+use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackKind};
 
 use super::enhanced::{self, audio_packet, video_packet};
 use super::{FourCc, TagKind};
 pub use form::WireForm;
-pub use tag::Tag;
 use tag::Head;
+pub use tag::Tag;
 
 /// Writes the media messages that players get, in one [`WireForm`]. One muxer serves all players of a stream that take the form.
 #[derive(Debug)]
@@ -31,9 +31,14 @@ struct Lane {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Framing {
     /// A codec number of legacy FLV: the whole first byte for sound.
-    Legacy { sound: u8 },
+    Legacy {
+        sound: u8,
+    },
     /// A FourCC; in the multitrack wrapper where there is a track number.
-    Enhanced { fourcc: FourCc, wrapped: Option<u8> },
+    Enhanced {
+        fourcc: FourCc,
+        wrapped: Option<u8>,
+    },
     Script,
 }
 
@@ -77,7 +82,8 @@ impl Muxer {
         if track.kind() == TrackKind::Data {
             return Some(Framing::Script);
         }
-        let wrapped = (self.form == WireForm::Multitrack).then(|| track.id.index()).filter(|&index| index > 0);
+        let wrapped =
+            (self.form == WireForm::Multitrack).then(|| track.id.index()).filter(|&index| index > 0);
         match form::legacy_sound(track) {
             // What legacy FLV can say is said so in every form: a player that knows one FourCC need not know "avc1".
             Some(sound) if wrapped.is_none() => Some(Framing::Legacy { sound }),
@@ -206,7 +212,8 @@ const MAX_COMPOSITION_MS: i64 = 0x7f_ffff;
 impl Time {
     fn of(frame: &Frame, timescale: Timescale) -> Self {
         let ms = |time: Timestamp| time.rescale(timescale, Timescale::MILLIS);
-        let composition = ms(frame.pts).since(ms(frame.dts)).clamp(-MAX_COMPOSITION_MS - 1, MAX_COMPOSITION_MS);
+        let composition =
+            ms(frame.pts).since(ms(frame.dts)).clamp(-MAX_COMPOSITION_MS - 1, MAX_COMPOSITION_MS);
         let hz = i128::from(timescale.hz());
         let nanos = (i128::from(frame.dts.0) * 1_000_000_000).div_euclid(hz).rem_euclid(1_000_000);
         Self { ms: wrapped(ms(frame.dts)), nanos: nanos as u32, composition_ms: composition as i32 }

@@ -1,6 +1,7 @@
 //! Goal: every form writes, byte for byte, what its specification lays out, and says what it cannot carry.
 
 use bytes::Bytes;
+use media_core::TrackId;
 use media_core::track::{Audio, Params, Video};
 
 use super::*;
@@ -38,7 +39,8 @@ fn headers(muxer: &Muxer) -> Vec<Vec<u8>> {
 
 #[test]
 fn legacy_layouts() {
-    let tracks = [track(TrackId::video(0), Codec::H264, b"avcC"), track(TrackId::audio(0), Codec::Aac, b"asc")];
+    let tracks =
+        [track(TrackId::video(0), Codec::H264, b"avcC"), track(TrackId::audio(0), Codec::Aac, b"asc")];
     let muxer = muxer(WireForm::Legacy, &tracks);
     assert_eq!(headers(&muxer), [b"\x17\x00\x00\x00\x00avcC".to_vec(), b"\xaf\x00asc".to_vec()]);
     let mut video = frame(TrackId::video(0), 90, 90 * 81);
@@ -47,13 +49,14 @@ fn legacy_layouts() {
     video.pts = Timestamp(90 * (1 - 34));
     assert_eq!(body(&muxer, &video), b"\x27\x01\xff\xff\xdedata");
     assert_eq!(body(&muxer, &frame(TrackId::audio(0), 90, 90)), b"\xaf\x01data");
-    let end: Vec<_> = muxer.end(0).iter().map(|tag| tag.to_bytes()).collect();
+    let end: Vec<_> = muxer.end(0).iter().map(Tag::to_bytes).collect();
     assert_eq!(end, [&b"\x17\x02\x00\x00\x00"[..]]);
 }
 
 #[test]
 fn legacy_mp3_names_its_rate() {
-    for (rate, channels, first) in [(44_100, 2, 0x2f), (22_050, 1, 0x2a), (11_025, 2, 0x27), (8_000, 1, 0xe2), (48_000, 2, 0x2f)]
+    for (rate, channels, first) in
+        [(44_100, 2, 0x2f), (22_050, 1, 0x2a), (11_025, 2, 0x27), (8_000, 1, 0xe2), (48_000, 2, 0x2f)]
     {
         let mut mp3 = track(TrackId::audio(0), Codec::Mp3, b"");
         mp3.params = Params::Audio(Audio { sample_rate: rate, channels });
@@ -65,13 +68,14 @@ fn legacy_mp3_names_its_rate() {
 
 #[test]
 fn enhanced_layouts() {
-    let tracks = [track(TrackId::video(0), Codec::Hevc, b"hvcC"), track(TrackId::audio(0), Codec::Opus, b"OpusHead")];
+    let tracks =
+        [track(TrackId::video(0), Codec::Hevc, b"hvcC"), track(TrackId::audio(0), Codec::Opus, b"OpusHead")];
     let muxer = muxer(WireForm::Enhanced, &tracks);
     assert_eq!(headers(&muxer), [b"\x90hvc1hvcC".to_vec(), b"\x90OpusOpusHead".to_vec()]);
     assert_eq!(body(&muxer, &frame(TrackId::video(0), 0, 0)), b"\x93hvc1data");
     assert_eq!(body(&muxer, &frame(TrackId::video(0), 0, 9000)), b"\x91hvc1\x00\x00\x64data");
     assert_eq!(body(&muxer, &frame(TrackId::audio(0), 0, 0)), b"\x91Opusdata");
-    let end: Vec<_> = muxer.end(0).iter().map(|tag| tag.to_bytes()).collect();
+    let end: Vec<_> = muxer.end(0).iter().map(Tag::to_bytes).collect();
     assert_eq!(end, [&b"\x92hvc1"[..], b"\x92Opus"]);
     assert_eq!(muxer.required().collect::<Vec<_>>(), [FourCc(*b"hvc1"), FourCc(*b"Opus")]);
 }
@@ -110,7 +114,8 @@ fn multitrack_layouts() {
 
 #[test]
 fn nano_offsets_stand_before_the_rest() {
-    let tracks = [track(TrackId::video(1), Codec::Hevc, b"hvcC"), track(TrackId::audio(0), Codec::Opus, b"head")];
+    let tracks =
+        [track(TrackId::video(1), Codec::Hevc, b"hvcC"), track(TrackId::audio(0), Codec::Opus, b"head")];
     let mut muxer = Muxer::new(WireForm::Multitrack).with_nano_offsets();
     muxer.set_tracks(&tracks);
     // 45 ticks of 90 kHz are half a millisecond.
@@ -133,7 +138,10 @@ fn trap_18_what_legacy_cannot_carry_is_left_out_and_named() {
     let muxer = muxer(WireForm::Legacy, &tracks);
     assert_eq!(muxer.frame(&frame(TrackId::video(0), 0, 0)), None);
     assert_eq!(muxer.frame(&frame(TrackId::audio(1), 0, 0)), None);
-    assert_eq!(muxer.left_out().map(|track| track.id).collect::<Vec<_>>(), [TrackId::video(0), TrackId::audio(1)]);
+    assert_eq!(
+        muxer.left_out().map(|track| track.id).collect::<Vec<_>>(),
+        [TrackId::video(0), TrackId::audio(1)]
+    );
     assert_eq!(muxer.carried().map(|track| track.id).collect::<Vec<_>>(), [TrackId::audio(0), TrackId::DATA]);
     assert_eq!(muxer.required().count(), 0);
     assert_eq!(body(&muxer, &frame(TrackId::DATA, 0, 0)), b"data");
@@ -141,7 +149,8 @@ fn trap_18_what_legacy_cannot_carry_is_left_out_and_named() {
 
 #[test]
 fn a_single_form_takes_the_first_track_it_can_carry() {
-    let tracks = [track(TrackId::video(1), Codec::H264, b"avcC"), track(TrackId::video(0), Codec::Hevc, b"hvcC")];
+    let tracks =
+        [track(TrackId::video(1), Codec::H264, b"avcC"), track(TrackId::video(0), Codec::Hevc, b"hvcC")];
     let carried = |form| muxer(form, &tracks).carried().map(|track| track.id).collect::<Vec<_>>();
     assert_eq!(carried(WireForm::Legacy), [TrackId::video(1)]);
     assert_eq!(carried(WireForm::Enhanced), [TrackId::video(0)]);
@@ -155,7 +164,7 @@ fn trap_4_timestamps_are_modulo_two_to_the_thirty_two() {
     assert_eq!(at(90 * (1 << 32)), 0);
     assert_eq!(at(90 * ((1 << 32) + 5) + 89), 5);
     assert_eq!(at(-90), u32::MAX);
-    assert_eq!(at(i64::MAX), (i64::MAX / 90 & 0xffff_ffff) as u32);
+    assert_eq!(at(i64::MAX), ((i64::MAX / 90) & 0xffff_ffff) as u32);
 }
 
 #[test]
