@@ -12,6 +12,8 @@ pub mod message;
 mod name;
 mod percent;
 mod session;
+#[cfg(feature = "tokio")]
+pub mod tokio;
 mod url;
 
 pub use capability::Capabilities;

@@ -119,6 +119,12 @@ impl ClientSession {
         }
     }
 
+    /// The bytes for the peer alone, events left where they are.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn take_transmit(&mut self) -> Option<bytes::Bytes> {
+        self.link.take()
+    }
+
     /// Whether [`Event::Closed`] was handed out or is queued. What is left to transmit should still be sent.
     pub fn is_closed(&self) -> bool {
         matches!(self.phase, Phase::Closed)

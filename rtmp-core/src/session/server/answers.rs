@@ -1,17 +1,21 @@
 //! Answers to requests, and what a server says unasked.
 
+use std::time::Instant;
+
+use bytes::{Bytes, BytesMut};
+
 use super::super::CloseReason;
 use super::super::clock::after;
 use super::super::link::on;
 use super::request::{Asked, Ending, PlayStart, Rejection, Ticket};
 use super::{Phase, ServerSession};
 use crate::amf::{Object, Value};
+use crate::capability::Capabilities;
+use crate::chunk::{Chunking, DEFAULT_CHUNK_SIZE, write_message};
 use crate::command::{self, status};
 use crate::control::Control;
 use crate::flv::Demuxer;
-use crate::message::MessageKind;
-
-use std::time::Instant;
+use crate::message::{MessageHeader, MessageKind};
 
 /// What a player can be told while it plays (Adobe RTMP §7.2.2.1; Flash Media Server's status codes).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,6 +25,27 @@ pub enum PlayNotice {
     Published,
     /// The stream's publisher is gone; it may return: `NetStream.Play.UnpublishNotify`.
     Unpublished,
+}
+
+impl PlayNotice {
+    fn information(self) -> Object {
+        let (code, description) = match self {
+            Self::Published => ("NetStream.Play.PublishNotify", "Published."),
+            Self::Unpublished => ("NetStream.Play.UnpublishNotify", "Unpublished."),
+        };
+        status("status", code, description)
+    }
+
+    /// The notice as one whole message on a message stream, the same bytes for every player that was told a chunk size of 512
+    /// or more (see [`Config::chunk_size`](super::Config::chunk_size)).
+    pub fn to_bytes(self, stream_id: u32) -> Bytes {
+        let body = command::encode("onStatus", 0.0, &[Value::Null, self.information().into()]);
+        let header = MessageHeader { kind: MessageKind::COMMAND_AMF0, timestamp_ms: 0, stream_id };
+        let mut out = BytesMut::new();
+        let chunking = Chunking { chunk_stream: on::COMMAND, chunk_size: DEFAULT_CHUNK_SIZE };
+        write_message(&header, &[&body], chunking, &mut out);
+        out.freeze()
+    }
 }
 
 impl ServerSession {
@@ -49,7 +74,7 @@ impl ServerSession {
         self.send_status(id, "status", "NetStream.Play.Reset", "Resetting.");
         self.send_status(id, "status", "NetStream.Play.Start", "Playing.");
         if start.sample_access {
-            let mut body = bytes::BytesMut::new();
+            let mut body = BytesMut::new();
             let values = [Value::from("|RtmpSampleAccess"), true.into(), true.into()];
             values.iter().for_each(|value| value.encode(&mut body));
             self.link.send_amf(on::DATA, MessageKind::DATA_AMF0, id, &body);
@@ -108,11 +133,7 @@ impl ServerSession {
     pub fn notify(&mut self, now: Instant, notice: PlayNotice) {
         self.now = now;
         if let Phase::Playing { stream_id, .. } = self.phase {
-            let (code, description) = match notice {
-                PlayNotice::Published => ("NetStream.Play.PublishNotify", "Published."),
-                PlayNotice::Unpublished => ("NetStream.Play.UnpublishNotify", "Unpublished."),
-            };
-            self.send_status(stream_id, "status", code, description);
+            self.send_command(stream_id, "onStatus", 0.0, &[Value::Null, notice.information().into()]);
         }
     }
 
@@ -162,7 +183,7 @@ impl ServerSession {
     /// The properties and information of a successful `connect`.
     pub(super) fn connect_result(&self, amf3: bool, enhanced: bool) -> [Value; 2] {
         let announce = |object: Object| {
-            if enhanced { crate::capability::Capabilities::all().announce(object) } else { object }
+            if enhanced { Capabilities::all().announce(object) } else { object }
         };
         // What Flash-era encoders expect of a server: the version that first took H.264, and all capability bits.
         let properties =
