@@ -83,8 +83,12 @@ export class App implements Watched {
   /** Starts or pauses on the viewer's behalf; being pressed, a button may start sound as well. */
   togglePlay(): void {
     this.#wantsPause = !this.#video.paused;
-    if (this.#wantsPause) this.#video.pause();
-    else void this.#play();
+    if (!this.#wantsPause) {
+      void this.#play();
+      return;
+    }
+    this.engine?.leaveLive();
+    this.#video.pause();
   }
 
   #dispatch(input: Input): void {
@@ -147,10 +151,17 @@ export class App implements Watched {
     return {
       failed: (failure, reason) => {
         this.lastFailure = `${failure}: ${reason}`;
+        this.#meter.restart();
         this.#dispatch({ kind: 'failed', failure });
       },
-      ended: () => this.#dispatch({ kind: 'ended' }),
-      encoder: (away) => this.#dispatch({ kind: 'encoder', away }),
+      ended: () => {
+        this.#meter.excuse();
+        this.#dispatch({ kind: 'ended' });
+      },
+      encoder: (away) => {
+        if (away) this.#meter.excuse();
+        this.#dispatch({ kind: 'encoder', away });
+      },
       renditionsMayDiffer: () => this.#checkRenditions(),
       choices: () => this.#events.choices(),
     };

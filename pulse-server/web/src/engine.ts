@@ -39,7 +39,9 @@ export interface Engine {
   selectQuality(id: number): void;
   audioTracks(): Choice[];
   selectAudio(id: number): void;
-  /** To the live edge, less the target latency. */
+  /** To the live edge, less the target latency, and stays there. */
   goLive(): void;
+  /** The viewer paused or went back: do not catch up until `goLive`. */
+  leaveLive(): void;
   destroy(): void;
 }

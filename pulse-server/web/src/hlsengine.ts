@@ -13,11 +13,14 @@ const TICK_MS = 250;
 /** A picture that stands this long without a reason gets a new player. */
 const STUCK_MS = 6_000;
 
+/** After ENDLIST a picture that stands this long has come to its end; hls.js may leave out the very last part. */
+const ENDED_MS = 750;
+
+/** A player that has seen nothing but gaps starts anew this long after the encoder's return: enough parts to start from. */
+const FRESH_START_MS = 1_000;
+
 /** `wallLatency` is believed if it is this close to what the playlist says; else the viewer's clock is wrong. */
 const CLOCK_TOLERANCE_S = 3;
-
-/** Following the live edge again once this close to it, after having been further away. */
-const LIVE_WITHIN_S = 1.5;
 
 /** One hls.js instance. Errors that it cannot recover from end it; the page makes a new one. */
 export class HlsEngine implements Engine {
@@ -25,11 +28,11 @@ export class HlsEngine implements Engine {
   readonly #hls: HlsType;
   readonly #video: HTMLVideoElement;
   readonly #events: EngineEvents;
-  readonly #listening = new AbortController();
   readonly #timer: number;
   #over = false;
   #following = true;
   #away = false;
+  #endlist = false;
   #discontinuities: number | null = null;
   #lastTime = -1;
   #movedAt = performance.now();
@@ -46,9 +49,6 @@ export class HlsEngine implements Engine {
       hls.on(event, () => events.choices());
     }
     hls.on(Events.MEDIA_ENDED, () => this.#finish(() => events.ended()));
-    const { signal } = this.#listening;
-    video.addEventListener('pause', () => this.#onPause(), { signal });
-    video.addEventListener('seeking', () => this.#onSeeking(), { signal });
     this.#timer = window.setInterval(() => this.#tick(), TICK_MS);
     hls.loadSource(manifest.url);
     hls.attachMedia(video);
@@ -91,15 +91,17 @@ export class HlsEngine implements Engine {
 
   goLive(): void {
     this.#following = true;
-    const position = this.position();
     const edge = this.#hls.liveSyncPosition;
-    if (position && edge !== null) this.#video.currentTime = edge;
+    if (edge !== null) this.#video.currentTime = edge;
+  }
+
+  leaveLive(): void {
+    this.#following = false;
   }
 
   destroy(): void {
     this.#over = true;
     window.clearInterval(this.#timer);
-    this.#listening.abort();
     this.#hls.destroy();
   }
 
@@ -123,6 +125,7 @@ export class HlsEngine implements Engine {
   #onPlaylist(details: LevelDetails): void {
     if (!details.live) {
       // Someone who opens the page after the end did not come for the last minute of it.
+      this.#endlist = true;
       if (this.#video.readyState === 0) this.#finish(() => this.#events.ended());
       return;
     }
@@ -136,6 +139,17 @@ export class HlsEngine implements Engine {
     this.#away = away;
     this.#movedAt = performance.now();
     this.#events.encoder(away);
+    if (away) return;
+    this.#forgetStalls(details);
+    // hls.js has chosen a start position inside the gap and would stay there.
+    if (this.#video.readyState === 0) {
+      window.setTimeout(() => this.#finish(() => this.#events.failed('stuck', 'joined in a gap')), FRESH_START_MS);
+    }
+  }
+
+  /** The gap was the encoder's; hls.js counts it as a stall of ours and would keep more distance for good. */
+  #forgetStalls(details: LevelDetails): void {
+    if (details.partHoldBack > 0) this.#hls.targetLatency = details.partHoldBack;
   }
 
   #noticeRenditions(details: LevelDetails): void {
@@ -146,26 +160,10 @@ export class HlsEngine implements Engine {
     if (crossed || namesUnknownRendition(reports, details.url, known)) this.#events.renditionsMayDiffer();
   }
 
-  #onPause(): void {
-    if (!this.#video.ended) this.#following = false;
-  }
-
-  #onSeeking(): void {
-    const position = this.position();
-    if (position) this.#following = this.#distance(position) < LIVE_WITHIN_S;
-  }
-
-  /** `hls.latency` is only renewed on timeupdate; a seek is told by the playhead itself. */
-  #distance(position: Position): number {
-    const edge = this.#hls.liveSyncPosition;
-    return edge === null ? position.edgeLatency - position.target : edge - this.#video.currentTime;
-  }
-
   #tick(): void {
     this.#watch();
     const position = this.position();
-    if (!position || this.#video.paused || this.#video.readyState === 0) return;
-    if (!this.#following && this.#distance(position) < LIVE_WITHIN_S / 2) this.#following = true;
+    if (!position || this.#video.paused || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
     const move = nextMove({
       latency: position.edgeLatency,
       target: position.target,
@@ -182,6 +180,7 @@ export class HlsEngine implements Engine {
     const now = performance.now();
     if (currentTime !== this.#lastTime || paused || readyState === 0 || this.#away) this.#movedAt = now;
     this.#lastTime = currentTime;
+    if (this.#endlist && now - this.#movedAt > ENDED_MS) return this.#finish(() => this.#events.ended());
     if (now - this.#movedAt > STUCK_MS) this.#finish(() => this.#events.failed('stuck', 'the picture stands'));
   }
 }

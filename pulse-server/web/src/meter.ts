@@ -23,6 +23,13 @@ export class Meter {
     }
   }
 
+  /** The picture stands, or soon will, for a reason that is not ours: the encoder is away, the broadcast is over. */
+  excuse(): void {
+    this.#started = false;
+    if (this.stalled) this.stalls -= 1;
+    this.stalled = false;
+  }
+
   /** A new player begins; waiting for its first frame is not a stall. */
   restart(): void {
     this.#started = false;

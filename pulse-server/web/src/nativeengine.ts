@@ -58,6 +58,8 @@ export class NativeEngine implements Engine {
     if (seekable.length > 0) this.#video.currentTime = seekable.end(seekable.length - 1);
   }
 
+  leaveLive(): void {}
+
   destroy(): void {
     this.#listening.abort();
     this.#video.removeAttribute('src');

@@ -61,7 +61,7 @@ interface Wait {
 
 /** How long to wait before asking again. Quick where the viewer was watching, gentle where thousands may sit and wait. */
 const WAITS = {
-  reconnecting: { firstMs: 500, maxMs: 8_000, factor: 1.7 },
+  reconnecting: { firstMs: 500, maxMs: 5_000, factor: 1.4 },
   offline: { firstMs: 2_000, maxMs: 15_000, factor: 1.5 },
   ended: { firstMs: 3_000, maxMs: 15_000, factor: 1.5 },
   unknown: { firstMs: 5_000, maxMs: 60_000, factor: 2 },

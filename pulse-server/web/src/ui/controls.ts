@@ -39,15 +39,16 @@ export class Controls {
     this.#bindIdle();
     for (const event of ['play', 'pause', 'emptied'] as const) video.addEventListener(event, () => this.#showPlay());
     this.#showPlay();
+    this.showChoices();
   }
 
   togglePlay(): void {
-    this.#app.togglePlay();
+    if (this.#app.engine) this.#app.togglePlay();
   }
 
   goLive(): void {
     this.#app.engine?.goLive();
-    if (this.#video.paused) this.#app.togglePlay();
+    if (this.#video.paused) this.togglePlay();
   }
 
   /** @param by seconds, within what is buffered or still in the playlist */
@@ -56,8 +57,12 @@ export class Controls {
     if (seekable.length === 0) return;
     const [start, end] = [seekable.start(0), seekable.end(seekable.length - 1)];
     const target = currentTime + by;
-    if (target >= end - 1) this.goLive();
-    else this.#video.currentTime = Math.max(target, start);
+    if (target >= end - LIVE_WITHIN_S) {
+      this.goLive();
+      return;
+    }
+    this.#app.engine?.leaveLive();
+    this.#video.currentTime = Math.max(target, start);
   }
 
   async toggleFullscreen(): Promise<void> {
@@ -73,6 +78,7 @@ export class Controls {
   }
 
   showChoices(): void {
+    this.#play.disabled = this.#app.engine === null;
     this.#quality.offer(this.#app.engine?.qualities() ?? [], 1);
     this.#audio.offer(this.#app.engine?.audioTracks() ?? [], 2);
   }

@@ -8,7 +8,8 @@ export class Details {
   readonly #app: App;
   readonly #video: HTMLVideoElement;
   readonly #meter: Meter;
-  readonly #readout = byId('readout', HTMLElement);
+  readonly #latency = byId('latency', HTMLElement);
+  readonly #buffer = byId('buffer', HTMLElement);
   readonly #panel = byId('details', HTMLDListElement);
   readonly #button = byId('info', HTMLButtonElement);
 
@@ -31,7 +32,8 @@ export class Details {
     const latency = position ? (position.wallLatency ?? position.edgeLatency) : null;
     const buffer = this.#meter.bufferAhead();
     const known = this.#app.view === 'playing' && latency !== null;
-    this.#readout.textContent = known ? `${seconds(latency)} behind · ${seconds(buffer)} buffered` : '';
+    this.#latency.textContent = known ? `${seconds(latency)} behind` : '';
+    this.#buffer.textContent = known ? `${seconds(buffer)} buffered` : '';
     if (this.#panel.hidden) return;
     const frames = this.#meter.frames();
     this.#show([

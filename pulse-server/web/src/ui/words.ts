@@ -43,6 +43,9 @@ export function badgeFor(view: View): string {
     interrupted: 'Interrupted',
     reconnecting: 'Reconnecting',
     ended: 'Ended',
+    unknown: 'Not found',
+    unsupported: 'Not playable',
+    denied: 'No access',
   };
   return words[view] ?? 'Offline';
 }
