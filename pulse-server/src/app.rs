@@ -10,6 +10,7 @@ use arc_swap::ArcSwap;
 use crate::authority::{Authority, Revocation};
 use crate::config::Config;
 use crate::http::Connections;
+use crate::ingest;
 use crate::live::{Registry, Sessions};
 use crate::stream_id::StreamId;
 
@@ -25,6 +26,10 @@ pub struct App {
     pub sessions: Sessions,
     /// Open HTTP connections.
     pub connections: Connections,
+    /// Open RTMP connections.
+    pub rtmp_connections: ingest::Connections,
+    /// Refused RTMP peers that wait for their answer.
+    pub rejections: ingest::Rejections,
     /// Requests that wait for media.
     pub blocked: AtomicUsize,
     /// What is counted for `/metrics`.
@@ -60,6 +65,8 @@ impl App {
             registry,
             sessions,
             connections: Connections::default(),
+            rtmp_connections: ingest::Connections::default(),
+            rejections: ingest::Rejections::default(),
             blocked: AtomicUsize::new(0),
             counters: Counters::default(),
             started: Instant::now(),

@@ -1,0 +1,173 @@
+//! A publisher: admitted by the authority, seated in its channel, fed into it until it goes or has to.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::{Duration, Instant};
+
+use hls_packager::Announced;
+use rtmp_core::flv::Metadata;
+use rtmp_core::server::{Ending, Event, PublishRequest, Rejection};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::sleep;
+
+use super::connection::Connection;
+use crate::app::App;
+use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
+use crate::config::Secret;
+use crate::live::{Eviction, Feed, Refused, Superseded};
+
+/// Serves a connection that wants to publish, to its end.
+pub(super) async fn run<I>(
+    app: &Arc<App>,
+    mut connection: Connection<I>,
+    request: PublishRequest,
+    remote: SocketAddr,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let ask = Publish {
+        key: Secret::new(request.target.key.expose()),
+        token: request.target.params.get("token").map(Secret::new),
+        app: request.target.app.to_string(),
+        remote,
+    };
+    let encoder = request.connect.software.to_string();
+    let admitted = match authority::decide(app.authority.publish(ask)).await {
+        Ok(grant) => seat(app, grant, remote),
+        Err(denied) => Err(Refusal::of(&denied)),
+    };
+    let (mut feed, grant) = match admitted {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refuse(app, connection, request, remote, refusal).await,
+    };
+    app.counters.publishes.fetch_add(1, Relaxed);
+    tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
+    connection.session.accept_publish(Instant::now(), request);
+    let why = feed_until_closed(&mut connection, &mut feed, grant.limits.expires_in).await;
+    tracing::info!(stream = %grant.stream, %remote, why, "publisher gone");
+}
+
+/// Why a publisher is turned away.
+struct Refusal {
+    rejection: Rejection,
+    why: String,
+    /// Answered late: it may be guessing.
+    late: bool,
+}
+
+impl Refusal {
+    fn of(denied: &Denied) -> Self {
+        let (rejection, late) = match denied.code {
+            DeniedCode::BadCredential | DeniedCode::UnknownStream => (Rejection::BadName, true),
+            DeniedCode::LimitReached | DeniedCode::Unavailable => (Rejection::Unavailable, false),
+        };
+        Self { rejection, why: denied.why.clone(), late }
+    }
+}
+
+fn seat(app: &App, grant: Grant, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
+    let config = app.config.load();
+    let most = if config.open { config.ingest.max_open_streams + config.streams.len() } else { usize::MAX };
+    let channel = app.registry.open(&grant.stream, most).map_err(|_| Refusal {
+        rejection: Rejection::Unavailable,
+        why: "ingest.max_open_streams streams are live".to_owned(),
+        late: false,
+    })?;
+    match channel.occupy(remote, grant.credential, config.ingest.takeover) {
+        Ok(feed) => Ok((feed, grant)),
+        Err(refused) => {
+            let why = match refused {
+                Refused::Occupied => "the stream has a publisher and ingest.takeover is \"reject\"",
+                Refused::Fight => "two encoders evict each other",
+            };
+            Err(Refusal { rejection: Rejection::Busy, why: why.to_owned(), late: true })
+        }
+    }
+}
+
+async fn refuse<I>(
+    app: &App,
+    mut connection: Connection<I>,
+    request: PublishRequest,
+    remote: SocketAddr,
+    refusal: Refusal,
+) where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    app.counters.publishes_refused.fetch_add(1, Relaxed);
+    tracing::warn!(%remote, app = %request.target.app, why = refusal.why, "publisher refused");
+    if refusal.late {
+        let most = app.config.load().limits.pending_rejections_per_address;
+        let Some(pending) = app.rejections.enter(remote.ip(), most) else {
+            return tracing::warn!(%remote, "too many refused publishers of this address; disconnected without an answer");
+        };
+        sleep(pending.delay()).await;
+    }
+    connection.session.reject(Instant::now(), request, refusal.rejection);
+    connection.finish().await;
+}
+
+/// Feeds the channel until the publisher goes or has to; says why.
+async fn feed_until_closed<I>(
+    connection: &mut Connection<I>,
+    feed: &mut Feed,
+    expires_in: Option<Duration>,
+) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let expired = async {
+        match expires_in {
+            Some(lifetime) => sleep(lifetime).await,
+            None => std::future::pending().await,
+        }
+    };
+    let mut expired = std::pin::pin!(expired);
+    loop {
+        let event = tokio::select! {
+            event = connection.next() => event,
+            eviction = feed.evicted() => {
+                let ending = match eviction {
+                    Eviction::TakenOver { .. } => Ending::TakenOver,
+                    Eviction::Revoked => Ending::Revoked,
+                };
+                return end(connection, ending, eviction.to_string()).await;
+            }
+            () = &mut expired => return end(connection, Ending::Revoked, "its grant expired".to_owned()).await,
+        };
+        let fed = match event {
+            Event::Frame(frame) => {
+                connection.merge_reads();
+                feed.frame(frame)
+            }
+            Event::Track(track) => feed.track(&track),
+            Event::Metadata(metadata) => {
+                announce(feed, &metadata);
+                Ok(())
+            }
+            Event::Closed { reason } => return reason.to_string(),
+            _ => Ok(()),
+        };
+        if let Err(Superseded) = fed {
+            return end(connection, Ending::TakenOver, "taken over".to_owned()).await;
+        }
+    }
+}
+
+async fn end<I>(connection: &mut Connection<I>, ending: Ending, why: String) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    connection.session.end(Instant::now(), ending);
+    connection.finish().await;
+    why
+}
+
+/// Passes on which tracks the encoder's metadata promises.
+fn announce(feed: &Feed, metadata: &Metadata) {
+    if let Some(hls) = &feed.life().hls {
+        let announced = Announced { video: u8::from(metadata.video), audio: u8::from(metadata.audio) };
+        hls.announce(announced);
+    }
+}
