@@ -1,6 +1,5 @@
 //! RTMP in: connections, who they are, and what they may do.
 
-mod connection;
 mod connections;
 mod play;
 mod publish;
@@ -8,9 +7,10 @@ mod rejections;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rtmp_core::server::{Config as SessionConfig, Event, ServerSession};
+use rtmp_core::server;
+use rtmp_core::tokio::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
@@ -19,7 +19,6 @@ use tokio::time::{sleep, timeout};
 use crate::app::App;
 use crate::config::Config;
 use crate::tls::Certificate;
-use connection::Connection;
 pub use connections::Connections;
 use connections::Counted;
 pub use rejections::Rejections;
@@ -80,37 +79,29 @@ async fn converse<I>(app: &Arc<App>, io: I, remote: SocketAddr)
 where
     I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let config = app.config.load();
-    let session = ServerSession::new(session_config(&config), seed(), Instant::now());
-    let merge = Duration::from_millis(config.rtmp.read_merge_ms);
-    drop(config);
-    let mut connection = Connection::new(io, session, merge);
-    loop {
-        match connection.next().await {
-            Event::Publish(request) => return publish::run(app, connection, request, remote).await,
-            Event::Play(request) => return play::run(app, connection, request, remote).await,
-            Event::Closed { reason } => {
-                return tracing::debug!(%remote, %reason, "RTMP connection closed before it published or played");
-            }
-            _ => {}
-        }
+    let config = connection_config(&app.config.load());
+    match rtmp_core::tokio::accept(io, &config).await {
+        Ok(Incoming::Publish(pending)) => Box::pin(publish::run(app, pending, remote)).await,
+        Ok(Incoming::Play(pending)) => Box::pin(play::run(app, pending, remote)).await,
+        Err(reason) => tracing::debug!(%remote, %reason, "RTMP connection closed before it published or played"),
     }
 }
 
-fn session_config(config: &Config) -> Arc<SessionConfig> {
+fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
     let rtmp = &config.rtmp;
-    let mut session = SessionConfig::default();
+    let mut session = server::Config::default();
     session.timeouts.handshake = Duration::from_secs(rtmp.handshake_timeout_s);
     session.timeouts.request = Duration::from_secs(rtmp.command_timeout_s);
     session.timeouts.publisher_silent = Duration::from_secs(config.ingest.silent_timeout_s);
-    session.limits.publisher.message_bytes = u32::try_from(rtmp.max_message_bytes).unwrap_or(u32::MAX);
-    session.chunk_size = u32::try_from(rtmp.chunk_size).unwrap_or(u32::MAX);
-    Arc::new(session)
+    session.limits.publisher.message_bytes = narrow(rtmp.max_message_bytes);
+    session.chunk_size = narrow(rtmp.chunk_size);
+    let mut connection = rtmp_core::tokio::Config::default();
+    connection.session = Arc::new(session);
+    connection.read_merge = Duration::from_millis(rtmp.read_merge_ms);
+    connection
 }
 
-/// Connections differ in what they send first; nothing secret depends on it.
-fn seed() -> u64 {
-    let mut seed = [0; 8];
-    let _ = getrandom::fill(&mut seed);
-    u64::from_le_bytes(seed)
+/// The configuration has checked the range.
+fn narrow(value: usize) -> u32 {
+    u32::try_from(value).unwrap_or(u32::MAX)
 }

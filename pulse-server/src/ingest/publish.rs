@@ -3,48 +3,44 @@
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use hls_packager::Announced;
 use rtmp_core::flv::Metadata;
-use rtmp_core::server::{Ending, Event, PublishRequest, Rejection};
+use rtmp_core::server::{Ending, Event, Rejection};
+use rtmp_core::tokio::{PendingPublish, Publisher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use super::connection::Connection;
 use crate::app::App;
 use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
 use crate::config::Secret;
 use crate::live::{Eviction, Feed, Refused, Superseded};
 
 /// Serves a connection that wants to publish, to its end.
-pub(super) async fn run<I>(
-    app: &Arc<App>,
-    mut connection: Connection<I>,
-    request: PublishRequest,
-    remote: SocketAddr,
-) where
+pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPublish<I>, remote: SocketAddr)
+where
     I: AsyncRead + AsyncWrite + Unpin,
 {
+    let target = &pending.request().target;
     let ask = Publish {
-        key: Secret::new(request.target.key.expose()),
-        token: request.target.params.get("token").map(Secret::new),
-        app: request.target.app.to_string(),
+        key: Secret::new(target.key.expose()),
+        token: target.params.get("token").map(Secret::new),
+        app: target.app.to_string(),
         remote,
     };
-    let encoder = request.connect.software.to_string();
     let admitted = match authority::decide(app.authority.publish(ask)).await {
         Ok(grant) => seat(app, grant, remote),
         Err(denied) => Err(Refusal::of(&denied)),
     };
-    let (mut feed, grant) = match admitted {
+    let (feed, grant) = match admitted {
         Ok(admitted) => admitted,
-        Err(refusal) => return refuse(app, connection, request, remote, refusal).await,
+        Err(refusal) => return refuse(app, pending, remote, refusal).await,
     };
     app.counters.publishes.fetch_add(1, Relaxed);
+    let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
-    connection.session.accept_publish(Instant::now(), request);
-    let why = feed_until_closed(&mut connection, &mut feed, grant.limits.expires_in).await;
+    let why = feed_until_closed(pending.accept(), feed, grant.limits.expires_in).await;
     tracing::info!(stream = %grant.stream, %remote, why, "publisher gone");
 }
 
@@ -86,82 +82,69 @@ fn seat(app: &App, grant: Grant, remote: SocketAddr) -> Result<(Feed, Grant), Re
     }
 }
 
-async fn refuse<I>(
-    app: &App,
-    mut connection: Connection<I>,
-    request: PublishRequest,
-    remote: SocketAddr,
-    refusal: Refusal,
-) where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    app.counters.publishes_refused.fetch_add(1, Relaxed);
-    tracing::warn!(%remote, app = %request.target.app, why = refusal.why, "publisher refused");
-    if refusal.late {
-        let most = app.config.load().limits.pending_rejections_per_address;
-        let Some(pending) = app.rejections.enter(remote.ip(), most) else {
-            return tracing::warn!(%remote, "too many refused publishers of this address; disconnected without an answer");
-        };
-        sleep(pending.delay()).await;
-    }
-    connection.session.reject(Instant::now(), request, refusal.rejection);
-    connection.finish().await;
-}
-
-/// Feeds the channel until the publisher goes or has to; says why.
-async fn feed_until_closed<I>(
-    connection: &mut Connection<I>,
-    feed: &mut Feed,
-    expires_in: Option<Duration>,
-) -> String
+async fn refuse<I>(app: &App, pending: PendingPublish<I>, remote: SocketAddr, refusal: Refusal)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let expired = async {
-        match expires_in {
-            Some(lifetime) => sleep(lifetime).await,
-            None => std::future::pending().await,
-        }
-    };
-    let mut expired = std::pin::pin!(expired);
-    loop {
+    app.counters.publishes_refused.fetch_add(1, Relaxed);
+    tracing::warn!(%remote, app = %pending.request().target.app, why = refusal.why, "publisher refused");
+    if refusal.late {
+        let most = app.config.load().limits.pending_rejections_per_address;
+        let Some(waiting) = app.rejections.enter(remote.ip(), most) else {
+            return tracing::warn!(%remote, "too many refused peers of this address; disconnected without an answer");
+        };
+        sleep(waiting.delay()).await;
+    }
+    pending.reject(refusal.rejection).await;
+}
+
+/// Feeds the channel until the publisher goes or has to; says why.
+async fn feed_until_closed<I>(mut publisher: Publisher<I>, mut feed: Feed, expires_in: Option<Duration>) -> String
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let mut expired = std::pin::pin!(expiry(expires_in));
+    let (ending, why) = loop {
         let event = tokio::select! {
-            event = connection.next() => event,
+            event = publisher.next_event() => event,
             eviction = feed.evicted() => {
                 let ending = match eviction {
                     Eviction::TakenOver { .. } => Ending::TakenOver,
                     Eviction::Revoked => Ending::Revoked,
                 };
-                return end(connection, ending, eviction.to_string()).await;
+                break (ending, eviction.to_string());
             }
-            () = &mut expired => return end(connection, Ending::Revoked, "its grant expired".to_owned()).await,
+            () = &mut expired => break (Ending::Revoked, "its grant expired".to_owned()),
         };
         let fed = match event {
-            Event::Frame(frame) => {
-                connection.merge_reads();
-                feed.frame(frame)
-            }
+            Event::Frame(frame) => feed.frame(frame),
             Event::Track(track) => feed.track(&track),
             Event::Metadata(metadata) => {
-                announce(feed, &metadata);
+                announce(&feed, &metadata);
                 Ok(())
             }
-            Event::Closed { reason } => return reason.to_string(),
+            Event::Closed { reason } => {
+                // The seat is free before the connection has said goodbye.
+                drop(feed);
+                publisher.close().await;
+                return reason.to_string();
+            }
             _ => Ok(()),
         };
         if let Err(Superseded) = fed {
-            return end(connection, Ending::TakenOver, "taken over".to_owned()).await;
+            break (Ending::TakenOver, "taken over".to_owned());
         }
-    }
+    };
+    drop(feed);
+    publisher.end(ending).await;
+    why
 }
 
-async fn end<I>(connection: &mut Connection<I>, ending: Ending, why: String) -> String
-where
-    I: AsyncRead + AsyncWrite + Unpin,
-{
-    connection.session.end(Instant::now(), ending);
-    connection.finish().await;
-    why
+async fn expiry(expires_in: Option<Duration>) {
+    match expires_in {
+        Some(lifetime) => sleep(lifetime).await,
+        None => std::future::pending().await,
+    }
 }
 
 /// Passes on which tracks the encoder's metadata promises.
