@@ -30,7 +30,7 @@ fn channel() -> Arc<Channel> {
     }
     let pulse = Setup::new().stream(ID).start();
     let encoder = Feed::new().gop(50).publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
-    pulse.wait_playable(ID);
+    pulse.wait_live(ID);
     let channel = Arc::new(Channel { pulse, _encoder: encoder });
     *current = Arc::downgrade(&channel);
     channel

@@ -80,9 +80,9 @@ fn a_file_that_arrives_faster_than_real_time_is_taken_within_bounds() {
 }
 
 fn assert_plays_everywhere(mut pulse: Pulse, id: &str, mut encoder: Process) {
-    let live = pulse.wait_live(id);
-    assert!(!live.tracks.is_empty(), "{live:?}");
     pulse.wait_playable(id);
+    let live = pulse.wait_live(id);
+    assert_eq!(live.tracks.len(), 2, "{live:?}");
     let viewer = Viewer::join(&pulse, id);
     viewer.wait_shown(f64::from(SECONDS), Duration::from_secs(15));
     for (follow, playback) in viewer.leave() {

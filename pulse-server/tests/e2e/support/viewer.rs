@@ -59,11 +59,9 @@ impl Viewer {
         wait::until(what, patience, || {
             self.look(|playback| {
                 let newest = playback.pieces.last().map(|piece| (piece.msn, piece.part, piece.gap));
-                let troubles = (&playback.interruptions, &playback.violations);
-                wait::check(
-                    holds(playback),
-                    format!("{} pieces, newest {newest:?}, {troubles:?}", playback.pieces.len()),
-                )
+                let seen =
+                    format!("{} pieces, newest {newest:?}, {}", playback.pieces.len(), troubles(playback));
+                wait::check(holds(playback), seen)
             })
         });
     }
@@ -94,6 +92,12 @@ impl Drop for Viewer {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::Relaxed);
     }
+}
+
+/// How many requests failed, the last of them, and what broke the specification.
+fn troubles(playback: &Playback) -> String {
+    let (failures, last) = (playback.interruptions.len(), playback.interruptions.last());
+    format!("{failures} failures, last {last:?}, violations {:?}", playback.violations)
 }
 
 /// No failed request, nothing against the specification, no stall.
