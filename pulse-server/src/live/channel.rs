@@ -264,3 +264,159 @@ impl Channel {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use media_core::broadcast::{self, Received};
+    use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
+
+    use super::*;
+    use crate::config::Config;
+    use crate::live::{Health, Outputs};
+
+    const GRACE: Duration = Duration::from_secs(60);
+
+    #[derive(Default)]
+    struct Plain {
+        abandoned: AtomicBool,
+    }
+
+    impl Beget for Plain {
+        fn life(&self, _: &StreamId) -> Arc<Life> {
+            let outputs = Outputs::new(&Config::default());
+            Arc::new(Life::new(broadcast::Config::default(), outputs, Arc::new(Health::default()), |_| None))
+        }
+
+        fn abandon(&self, _: &StreamId) {
+            self.abandoned.store(true, Ordering::SeqCst);
+        }
+    }
+
+    fn channel() -> Arc<Channel> {
+        Arc::new(Channel::new(StreamId::parse("show").unwrap(), GRACE, Arc::new(Plain::default())))
+    }
+
+    fn occupy(channel: &Arc<Channel>, port: u16, policy: Takeover) -> Result<Feed, Refused> {
+        channel.occupy(SocketAddr::from(([127, 0, 0, 1], port)), Credential(port.into()), policy)
+    }
+
+    fn track() -> Track {
+        Track {
+            id: TrackId::video(0),
+            codec: Codec::H264,
+            timescale: Timescale::MICROS,
+            config: bytes::Bytes::new(),
+            params: media_core::track::Params::Video(media_core::track::Video::default()),
+            rfc6381: "".into(),
+        }
+    }
+
+    fn frame(ms: i64, tag: u8) -> Frame {
+        let dts = Timestamp(ms * 1000);
+        Frame { track: TrackId::video(0), dts, pts: dts, keyframe: true, data: vec![tag].into() }
+    }
+
+    /// What a subscriber got, in short.
+    fn story(received: &[Received]) -> String {
+        let word = |received: &Received| match received {
+            Received::Tracks(_) => "tracks".to_owned(),
+            Received::Frame(frame) => format!("{}@{}", char::from(frame.data[0]), frame.dts.0 / 90),
+            Received::Discontinuity => "discontinuity".to_owned(),
+            Received::Skipped { .. } => "skipped".to_owned(),
+            Received::Paused => "paused".to_owned(),
+            Received::Resumed => "resumed".to_owned(),
+            Received::Ended => "ended".to_owned(),
+        };
+        received.iter().map(word).collect::<Vec<_>>().join(" ")
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_channel_outlives_its_encoder_within_the_grace_period() {
+        let channel = channel();
+        let mut first = occupy(&channel, 1, Takeover::Accept).unwrap();
+        let mut subscriber = first.life().broadcast.subscribe();
+        first.track(&track()).unwrap();
+        first.frame(frame(5_000, b'a')).unwrap();
+        drop(first);
+        assert!(matches!(channel.phase(), Phase::Away(_)));
+        tokio::time::sleep(GRACE - Duration::from_secs(1)).await;
+        // The encoder comes back, with a clock that began anew.
+        let mut second = occupy(&channel, 2, Takeover::Accept).unwrap();
+        second.track(&track()).unwrap();
+        second.frame(frame(0, b'b')).unwrap();
+        tokio::time::sleep(GRACE * 2).await;
+        assert!(matches!(channel.phase(), Phase::Live(_)));
+        let mut received = Vec::new();
+        subscriber.try_batch(&mut received, 100);
+        assert_eq!(story(&received), "tracks a@5000 paused resumed discontinuity b@5040");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn without_its_encoder_a_life_ends_after_the_grace_period_and_the_next_one_is_new() {
+        let channel = channel();
+        let feed = occupy(&channel, 1, Takeover::Accept).unwrap();
+        let life = Arc::clone(feed.life());
+        drop(feed);
+        tokio::time::sleep(GRACE + Duration::from_millis(1)).await;
+        assert!(matches!(channel.phase(), Phase::Offline(Some(_))));
+        let next = occupy(&channel, 1, Takeover::Accept).unwrap();
+        assert!(!Arc::ptr_eq(next.life(), &life));
+        drop(next);
+        tokio::time::sleep(GRACE + ENDED_KEPT + Duration::from_secs(1)).await;
+        assert!(channel.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn trap_19_a_takeover_is_at_once_and_frames_never_mix() {
+        let channel = channel();
+        let mut old = occupy(&channel, 1, Takeover::Accept).unwrap();
+        old.track(&track()).unwrap();
+        let mut new = occupy(&channel, 2, Takeover::Accept).unwrap();
+        assert!(matches!(old.evicted().await, Eviction::TakenOver { .. }));
+        assert!(old.frame(frame(0, b'a')).is_err());
+        new.track(&track()).unwrap();
+        new.frame(frame(0, b'b')).unwrap();
+        // The old one's end must not pause what the new one publishes.
+        drop(old);
+        assert!(matches!(channel.phase(), Phase::Live(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn two_fighting_encoders_are_reported() {
+        let channel = channel();
+        let mut feeds = vec![occupy(&channel, 1, Takeover::Accept).unwrap()];
+        for port in 2..4 {
+            feeds.push(occupy(&channel, port, Takeover::Accept).unwrap());
+        }
+        assert_eq!(occupy(&channel, 4, Takeover::Accept).err(), Some(Refused::Fight));
+        let issues = channel.life().unwrap().health.issues();
+        assert!(issues.iter().any(|issue| issue.code == "publishers_fight"), "{issues:?}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_revoked_publisher_is_told_and_its_seat_is_free() {
+        let channel = channel();
+        let mut feed = occupy(&channel, 7, Takeover::Accept).unwrap();
+        let stream = channel.id().clone();
+        channel.revoke(&Revocation::Credential { stream: stream.clone(), credential: Credential(8) });
+        assert!(channel.publisher().is_some());
+        channel.revoke(&Revocation::Credential { stream, credential: Credential(7) });
+        assert_eq!(feed.evicted().await, Eviction::Revoked);
+        feed.track(&track()).expect_err("its frames must not get through any more");
+        assert!(channel.publisher().is_none());
+        assert!(occupy(&channel, 9, Takeover::Reject).is_ok());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_life_that_a_restart_cut_off_is_abandoned_after_the_grace_period() {
+        let beget = Arc::new(Plain::default());
+        let id = StreamId::parse("show").unwrap();
+        let channel = Channel::restarted(id, GRACE, Arc::clone(&beget) as Arc<dyn Beget>);
+        assert!(matches!(channel.phase(), Phase::Restarted));
+        tokio::time::sleep(GRACE + Duration::from_millis(1)).await;
+        assert!(matches!(channel.phase(), Phase::Offline(None)));
+        assert!(beget.abandoned.load(Ordering::SeqCst));
+    }
+}

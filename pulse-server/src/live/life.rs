@@ -40,6 +40,8 @@ struct Source {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Superseded;
 
+/// The generation while nobody is in place; publishers count from 1.
+const NOBODY: u64 = 0;
 /// The pause between one publisher's last frame and the next one's first, on the timeline.
 const HANDOVER_US: i64 = 40_000;
 
@@ -54,7 +56,7 @@ impl Life {
         let (publisher, broadcast) = broadcast::broadcast(config);
         let hls = hls(&broadcast);
         let source =
-            Source { generation: 0, publisher, meter: Meter::default(), edge_us: None, last_frame: None };
+            Source { generation: NOBODY, publisher, meter: Meter::default(), edge_us: None, last_frame: None };
         Self { broadcast, hls, outputs, health, since: SystemTime::now(), source: Mutex::new(source) }
     }
 
@@ -74,6 +76,7 @@ impl Life {
     pub fn pause(&self, generation: u64) {
         let mut source = self.source();
         if source.generation == generation {
+            source.generation = NOBODY;
             source.publisher.pause();
         }
     }
@@ -81,7 +84,7 @@ impl Life {
     /// Ends the life.
     pub fn end(&self) {
         let mut source = self.source();
-        source.generation = u64::MAX;
+        source.generation = NOBODY;
         source.publisher.end();
     }
 
