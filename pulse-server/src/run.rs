@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use rustix::process::{Resource, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{Cli, Command, ServeArgs};
@@ -34,7 +35,17 @@ fn check_config(args: &ServeArgs) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Lets the process have as many connections as the system allows it: the soft limit is usually 1,024.
+fn raise_file_limit() {
+    let mut limit = getrlimit(Resource::Nofile);
+    limit.current = limit.maximum;
+    if let Err(error) = setrlimit(Resource::Nofile, limit) {
+        eprintln!("pulse-server: cannot raise the limit of open files ({error}); connections may be refused");
+    }
+}
+
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
+    raise_file_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
 }
 

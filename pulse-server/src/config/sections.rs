@@ -212,9 +212,9 @@ settings! {
         /// Playlist and part requests that wait for media which does not exist yet.
         blocked_requests: usize = 16_384, 1..=1_000_000, Live;
         /// Open RTMP and RTMPS connections.
-        rtmp_connections: usize = 8_192, 1..=1_000_000, Live;
+        rtmp_connections: usize = 16_384, 1..=1_000_000, Live;
         /// Open RTMP and RTMPS connections of one address.
-        rtmp_connections_per_address: usize = 2_048, 1..=1_000_000, Live;
+        rtmp_connections_per_address: usize = 8_192, 1..=1_000_000, Live;
         /// Refused publishers and players of one address whose answer is being delayed (1 to 2 s, against guessing of keys). Beyond
         /// it they are disconnected without an answer.
         pending_rejections_per_address: usize = 64, 1..=10_000, Live;

@@ -68,6 +68,7 @@ fn totals(page: &mut Page, app: &App) {
     }
     for (name, help, value) in [
         ("pulse_http_connections", "Open HTTP connections.", app.connections.open()),
+        ("pulse_rtmp_connections", "Open RTMP connections.", app.rtmp_connections.open()),
         ("pulse_hls_blocked_requests", "Requests that wait for media.", app.blocked.load(Relaxed)),
         ("pulse_uptime_seconds", "Seconds since the server started.", app.started.elapsed().as_secs() as usize),
     ] {
