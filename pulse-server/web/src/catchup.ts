@@ -21,10 +21,10 @@ export const MAX_RATE = 1.1;
 const MIN_RATE = 0.95;
 
 /** Above the server's PART-HOLD-BACK: room for a late part. */
-const CUSHION = 0.1;
+const CUSHION = 0.15;
 
 /** Catch-up begins this far behind the target and ends this close to it, so that the rate does not flutter. */
-const BEGIN = 0.12;
+const BEGIN = 0.1;
 const DONE = 0.03;
 
 /** Below this buffer the rate goes down, and below twice this it does not go up. */

@@ -6,6 +6,7 @@ import { hlsConfig } from './hlsconfig.ts';
 import { audioLabel, qualityLabel } from './labels.ts';
 import type { Manifest } from './probe.ts';
 import { namesUnknownRendition } from './renditions.ts';
+import { partsAhead, warm } from './warm.ts';
 
 /** How often the playback rate and the watchdog are looked at. */
 const TICK_MS = 250;
@@ -44,6 +45,8 @@ export class HlsEngine implements Engine {
     this.#hls = hls;
     const { Events } = Hls;
     hls.on(Events.ERROR, (_event, data) => this.#onError(data));
+    hls.once(Events.LEVEL_LOADED, (_event, { details }) => this.#warmUp(details));
+    hls.once(Events.AUDIO_TRACK_LOADED, (_event, { details }) => this.#warmUp(details));
     hls.on(Events.LEVEL_UPDATED, (_event, { details }) => this.#onPlaylist(details));
     for (const event of [Events.MANIFEST_PARSED, Events.LEVEL_SWITCHED, Events.AUDIO_TRACKS_UPDATED, Events.AUDIO_TRACK_SWITCHED] as const) {
       hls.on(event, () => events.choices());
@@ -74,8 +77,8 @@ export class HlsEngine implements Engine {
   }
 
   selectQuality(id: number): void {
-    // `nextLevel` replaces what is buffered; at the live edge that is less than a second.
-    if (this.#hls.levels.length > 1) this.#hls.nextLevel = id;
+    // Unlike `nextLevel` this keeps what is buffered; at the live edge that is less than a second.
+    if (this.#hls.levels.length > 1) this.#hls.loadLevel = id;
     this.#events.choices();
   }
 
@@ -103,6 +106,13 @@ export class HlsEngine implements Engine {
     this.#over = true;
     window.clearInterval(this.#timer);
     this.#hls.destroy();
+  }
+
+  #warmUp(details: LevelDetails): void {
+    if (!details.live || details.partHoldBack <= 0) return;
+    const init = details.fragments.at(-1)?.initSegment?.url;
+    const position = details.edge - details.partHoldBack;
+    warm([...(init ? [init] : []), ...partsAhead(details.partList ?? [], position)]);
   }
 
   #finish(report: () => void): void {

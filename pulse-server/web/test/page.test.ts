@@ -5,6 +5,7 @@ import { addressOf } from '../src/address.ts';
 import { audioLabel, qualityLabel, seconds } from '../src/labels.ts';
 import { namesUnknownRendition } from '../src/renditions.ts';
 import { badgeFor, wordsFor } from '../src/ui/words.ts';
+import { partsAhead } from '../src/warm.ts';
 
 test('the stream is named by the path, the token by the query', () => {
   assert.deepEqual(addressOf({ pathname: '/watch/demo', search: '' }), { streamId: 'demo', multivariant: '/hls/demo/index.m3u8' });
@@ -47,4 +48,13 @@ test('every state but playing says something', () => {
   }
   assert.equal(wordsFor('playing', ''), null);
   assert.equal(wordsFor('unsupported', 'HLS cannot carry Speex')?.text, 'HLS cannot carry Speex');
+});
+
+test('the parts before the first frame are fetched ahead, from the key frame on and without gaps', () => {
+  const parts = Array.from({ length: 25 }, (_, i) => ({ start: i * 0.2, independent: i % 10 === 0, gap: i === 22, url: `p${i}` }));
+  assert.deepEqual(partsAhead(parts, 4.3), ['p20', 'p21', 'p23', 'p24']);
+  assert.equal(partsAhead(parts, 3.9)[0], 'p10');
+  assert.equal(partsAhead(parts, 1).length, 16, 'a long GOP has a bound');
+  assert.deepEqual(partsAhead(parts, -1), []);
+  assert.deepEqual(partsAhead([], 1), []);
 });
