@@ -3,6 +3,7 @@
 pub mod client;
 mod clock;
 mod link;
+mod media;
 pub mod server;
 
 use std::time::Instant;

@@ -81,11 +81,12 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PendingPublish<Io> {
         &self.driver.io
     }
 
-    /// Lets the publisher in. If the connection ended meanwhile, its first event says so.
-    pub fn accept(self) -> Publisher<Io> {
+    /// Lets the publisher in, and tells it so at once. If the connection ended meanwhile, its first event says so.
+    pub async fn accept(self) -> Publisher<Io> {
         let Self { mut driver, request } = self;
         driver.session.handle_timeout(now());
         driver.session.accept_publish(now(), request);
+        driver.write_now().await;
         Publisher::new(driver)
     }
 

@@ -167,6 +167,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
         self.poll_write(cx);
     }
 
+    /// Writes what can be written without waiting.
+    pub(super) async fn write_now(&mut self) {
+        std::future::poll_fn(|cx| {
+            self.write_queued(cx);
+            Poll::Ready(())
+        })
+        .await;
+    }
+
     /// Bytes that wait for the connection.
     pub(super) fn unsent_bytes(&self) -> usize {
         self.unsent_bytes

@@ -15,7 +15,7 @@
 //!     tokio::spawn(async move {
 //!         match connection.request().await {
 //!             Ok(Incoming::Publish(pending)) if pending.request().target.key.expose() == "secret" => {
-//!                 let mut publisher = pending.accept();
+//!                 let mut publisher = pending.accept().await;
 //!                 loop {
 //!                     match publisher.next_event().await {
 //!                         Event::Frame(frame) => println!("{from}: {} bytes", frame.data.len()),

@@ -3,14 +3,15 @@
 use super::super::CloseReason;
 use super::super::clock::after;
 use super::super::link::on;
+use super::super::media::tag;
 use super::publish::Sender;
 use super::{ClientSession, Event, Phase, Purpose};
 use crate::aggregate::Parts;
 use crate::amf::{Object, Value};
 use crate::capability::Capabilities;
-use crate::command::{self, Command, bounded, values_of};
+use crate::command::{self, Command, bounded};
 use crate::control::Control;
-use crate::flv::{Demuxer, Media, TagKind};
+use crate::flv::{Demuxer, Media};
 use crate::message::{Message, MessageKind};
 use crate::name::MAX_FIELD_BYTES;
 
@@ -125,6 +126,8 @@ impl ClientSession {
             "NetStream.Play.Stop" | "NetStream.Play.Complete" | "NetStream.Unpublish.Success" => {
                 self.close(CloseReason::Finished);
             }
+            // Comes before every start and says nothing.
+            "NetStream.Play.Reset" => {}
             "NetConnection.Connect.ReconnectRequest" => {
                 let tc_url = information.text("tcUrl").map(|url| bounded(url, MAX_FIELD_BYTES).into());
                 self.events.push_back(Event::Reconnect { tc_url });
@@ -166,14 +169,9 @@ impl ClientSession {
 
     fn media(&mut self, message: Message) {
         let Phase::Playing { demuxer, .. } = &mut self.phase else { return };
-        let (kind, body) = match message.header.kind {
-            MessageKind::AUDIO => (TagKind::Audio, Some(message.body)),
-            MessageKind::VIDEO => (TagKind::Video, Some(message.body)),
-            MessageKind::DATA_AMF0 | MessageKind::DATA_AMF3 => (TagKind::Script, values_of(&message)),
-            _ => return,
-        };
-        let Some(body) = body.filter(|body| !body.is_empty()) else { return };
-        for media in demuxer.push(kind, message.header.timestamp_ms, body) {
+        let timestamp_ms = message.header.timestamp_ms;
+        let Some((kind, body)) = tag(message) else { return };
+        for media in demuxer.push(kind, timestamp_ms, body) {
             self.events.push_back(match media {
                 Media::Track(track) => Event::Track(track),
                 Media::Frame(frame) => Event::Frame(frame),

@@ -1,10 +1,11 @@
 //! What a publisher sends once it was let in.
 
 use super::super::ProtocolError;
+use super::super::media::tag;
 use super::{Event, Phase, ServerSession};
 use crate::aggregate::Parts;
-use crate::command::{Command, values_of};
-use crate::flv::{Media, TagKind};
+use crate::command::Command;
+use crate::flv::Media;
 use crate::message::{Message, MessageKind};
 
 impl ServerSession {
@@ -24,17 +25,10 @@ impl ServerSession {
     /// else media mean nothing.
     fn media(&mut self, message: Message) {
         let Phase::Publishing { demuxer, .. } = &mut self.phase else { return };
-        let (kind, body) = match message.header.kind {
-            MessageKind::AUDIO => (TagKind::Audio, Some(message.body.clone())),
-            MessageKind::VIDEO => (TagKind::Video, Some(message.body.clone())),
-            MessageKind::DATA_AMF0 | MessageKind::DATA_AMF3 => (TagKind::Script, values_of(&message)),
-            _ => return,
-        };
-        // Empty messages are a keep-alive of some encoders.
-        let Some(body) = body.filter(|body| !body.is_empty()) else { return };
-        drop(message.body);
+        let timestamp_ms = message.header.timestamp_ms;
+        let Some((kind, body)) = tag(message) else { return };
         let events = &mut self.events;
-        for media in demuxer.push(kind, message.header.timestamp_ms, body) {
+        for media in demuxer.push(kind, timestamp_ms, body) {
             events.push_back(match media {
                 Media::Track(track) => Event::Track(track),
                 Media::Frame(frame) => Event::Frame(frame),
