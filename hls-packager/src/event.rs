@@ -18,8 +18,11 @@ pub enum Event {
     Journal(Journal),
     /// A life began: its tracks have settled and its targets are fixed. Everything after it belongs to this life.
     Settled(Arc<Settled>),
-    /// A track came after the others had settled: a rendition for new viewers.
+    /// A rendition for new viewers, whose track came after the others had settled; or what a known one carries from now on. The
+    /// segments before it are gaps.
     Added(Rendition),
+    /// A segment begins without a key frame, so EXT-X-INDEPENDENT-SEGMENTS is not true any more.
+    Dependent,
     /// An init segment. CMAF only.
     Init(Init),
     /// A part of the segment that is being made. In lives without parts it is not listed, only kept.
@@ -60,7 +63,7 @@ pub struct Settled {
 pub struct Init {
     /// The rendition.
     pub rendition: RenditionId,
-    /// Its number, in its name.
+    /// Its number, in its name: the media sequence number of the first segment that needs it.
     pub number: u64,
     /// `ftyp` and `moov`.
     pub data: Bytes,

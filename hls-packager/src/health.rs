@@ -88,7 +88,7 @@ pub enum Health {
         frames: u64,
     },
     /// A part was larger than the packager takes, and became a gap.
-    PartTooLarge {
+    PartRefused {
         /// The track.
         track: TrackId,
         /// Its size in bytes.
@@ -112,7 +112,7 @@ impl Health {
             Self::TrackReturned { .. } => "track_returned",
             Self::EncoderStalled { .. } => "encoder_stalled",
             Self::LateFrames { .. } => "late_frames",
-            Self::PartTooLarge { .. } => "part_too_large",
+            Self::PartRefused { .. } => "part_refused",
         }
     }
 }
@@ -178,7 +178,7 @@ impl fmt::Display for Health {
                     track.0
                 )
             }
-            Self::PartTooLarge { track, bytes } => {
+            Self::PartRefused { track, bytes } => {
                 write!(f, "a part of track {} had {bytes} bytes and was dropped; lower the bit rate", track.0)
             }
         }

@@ -19,7 +19,7 @@ pub struct Journal {
     pub ended: bool,
     /// The first media sequence number that was never shown.
     pub media_sequence: u64,
-    /// The first part number (and init segment number) that was never shown.
+    /// The first part number that was never shown, in any rendition.
     pub part_number: u64,
     /// The discontinuity sequence number of the newest segment that may have been shown.
     pub discontinuity_sequence: u64,

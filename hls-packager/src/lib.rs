@@ -25,7 +25,10 @@ pub use container::Container;
 pub use event::{Event, Head, Init, Part, Segment, Settled};
 pub use health::Health;
 pub use journal::{Journal, JournalError, MAX_JOURNAL_BYTES};
-pub use packager::{Announced, FrameError, Packager};
+pub use packager::{
+    Announced, FrameError, MAX_AUDIO_TRACKS, MAX_PART_BYTES, MAX_PART_FRAMES, MAX_STAGED_BYTES,
+    MAX_STAGED_FRAMES, Packager,
+};
 pub use rendition::{Rendition, RenditionId};
 pub use window::{
     Body, Cache, Chunks, Invalid, MAX_HOLD, Missing, Reply, Request, Resource, START_HOLD, Text, Topic, Wake,

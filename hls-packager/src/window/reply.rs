@@ -39,10 +39,8 @@ pub enum Reply {
 pub enum Missing {
     /// Nothing has, or will have, this name; or it is long gone.
     Unknown,
-    /// It is listed as a gap (EXT-X-GAP, GAP=YES).
+    /// It is listed as a gap (EXT-X-GAP, GAP=YES), perhaps after it was hinted as a part.
     Gap,
-    /// It was hinted, and another part came instead (RFC 8216bis §6.2.6).
-    HintWithdrawn,
     /// None of the stream's tracks can be packaged.
     CodecNotPackaged,
 }
@@ -74,8 +72,7 @@ pub enum Cache {
     NoStore,
     /// Only to be revalidated: a live playlist, which the same URL names in every version.
     NoCache,
-    /// This many seconds: the answer to a blocking reload, whose URL names one version (six target durations), and a playlist
-    /// that has ended.
+    /// This many seconds: the answer to a blocking reload, whose URL names one version.
     MaxAge(u32),
     /// For this many seconds, and it never changes: segments, parts and init segments.
     Immutable(u32),

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use super::names;
 use crate::rendition::RenditionId;
 
 /// A request below `/hls/{stream}/{session}/`, or for the multivariant playlist.
@@ -139,10 +140,7 @@ fn target(path: &str) -> Option<Target> {
     }
     let kind = last.chars().next()?;
     let number = number(last.get(kind.len_utf8()..)?)?;
-    let media = match rendition {
-        RenditionId::Muxed => "ts",
-        _ => "m4s",
-    };
+    let media = names::extension(rendition);
     match (kind, extension) {
         ('i', "mp4") => Some(Target::Init { rendition, life, number }),
         ('p', extension) if extension == media => Some(Target::Part { rendition, life, number }),
