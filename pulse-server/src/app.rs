@@ -3,11 +3,12 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{broadcast, watch};
 
-use crate::authority::{Authority, Revocation};
+use crate::authority::{Authority, Grant, Revocation};
 use crate::config::Config;
 use crate::http::Connections;
 use crate::ingest;
@@ -36,8 +37,22 @@ pub struct App {
     pub counters: Counters,
     /// When the server started.
     pub started: Instant,
+    revoked: broadcast::Sender<Revocation>,
+    draining: watch::Sender<bool>,
     ready: AtomicBool,
 }
+
+/// Why a player has to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Withdrawn {
+    /// What it was granted was revoked or has expired.
+    Revoked,
+    /// The server shuts down.
+    Draining,
+}
+
+/// Revocations that a player may be late to hear of; one that is later has to go.
+const REVOCATIONS_HELD: usize = 256;
 
 /// Totals since the start; plain atomics, read on scrape.
 #[derive(Debug, Default)]
@@ -58,7 +73,12 @@ pub struct Counters {
 
 impl App {
     /// The shared state of a server that is not ready yet.
-    pub fn new(config: Arc<ArcSwap<Config>>, authority: Arc<dyn Authority>, registry: Registry, sessions: Sessions) -> Self {
+    pub fn new(
+        config: Arc<ArcSwap<Config>>,
+        authority: Arc<dyn Authority>,
+        registry: Registry,
+        sessions: Sessions,
+    ) -> Self {
         Self {
             config,
             authority,
@@ -70,6 +90,8 @@ impl App {
             blocked: AtomicUsize::new(0),
             counters: Counters::default(),
             started: Instant::now(),
+            revoked: broadcast::Sender::new(REVOCATIONS_HELD),
+            draining: watch::Sender::new(false),
             ready: AtomicBool::new(false),
         }
     }
@@ -88,10 +110,49 @@ impl App {
     pub fn revoke(&self, revocation: &Revocation) {
         self.registry.revoke(revocation);
         self.sessions.revoke(revocation);
+        // Fails only when nobody plays.
+        let _ = self.revoked.send(revocation.clone());
+    }
+
+    /// Resolves when what was granted to a player is taken back, or the server drains.
+    pub fn withdrawn(&self, grant: &Grant) -> impl Future<Output = Withdrawn> + Send + use<> {
+        let (mut revoked, mut draining) = (self.revoked.subscribe(), self.draining.subscribe());
+        let (stream, credential, expires_in) =
+            (grant.stream.clone(), grant.credential, grant.limits.expires_in);
+        let falls = async move {
+            // Who missed a revocation may have missed its own.
+            while revoked.recv().await.is_ok_and(|revocation| !revocation.covers(&stream, credential)) {}
+        };
+        async move {
+            tokio::select! {
+                () = falls => Withdrawn::Revoked,
+                () = expiry(expires_in) => Withdrawn::Revoked,
+                _ = draining.wait_for(|draining| *draining) => Withdrawn::Draining,
+            }
+        }
+    }
+
+    /// Tells when the server stops accepting and finishes what it has.
+    pub fn draining(&self) -> watch::Receiver<bool> {
+        self.draining.subscribe()
+    }
+
+    /// Says that the server stops.
+    pub fn drain(&self) {
+        self.set_ready(false);
+        self.draining.send_replace(true);
     }
 
     /// HLS viewers by stream.
     pub fn viewers(&self) -> HashMap<StreamId, usize> {
         self.sessions.viewers()
+    }
+}
+
+/// Resolves when a grant of this length is over.
+pub(crate) async fn expiry(expires_in: Option<Duration>) {
+    match expires_in {
+        Some(lifetime) => tokio::time::sleep(lifetime).await,
+        None => std::future::pending().await,
     }
 }

@@ -8,13 +8,13 @@ use crate::live::Key;
 
 /// Holds the data folder for this process, until dropped or killed.
 #[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
+pub(crate) struct Lock(#[expect(dead_code, reason = "the lock lives as long as the file is open")] File);
 
 /// Takes the data folder, made where it is missing.
 ///
 /// # Errors
 /// When it cannot be made, or another server has it.
-pub fn lock(data_dir: &Path) -> io::Result<Lock> {
+pub(crate) fn lock(data_dir: &Path) -> io::Result<Lock> {
     fs::create_dir_all(data_dir)?;
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(data_dir.join("lock"))?;
     match file.try_lock() {
@@ -30,7 +30,7 @@ pub fn lock(data_dir: &Path) -> io::Result<Lock> {
 ///
 /// # Errors
 /// When it can neither be read nor made.
-pub fn session_key(data_dir: &Path) -> io::Result<Key> {
+pub(crate) fn session_key(data_dir: &Path) -> io::Result<Key> {
     let path = data_dir.join("session.key");
     match File::open(&path) {
         Ok(mut file) => {

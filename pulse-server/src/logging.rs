@@ -12,18 +12,18 @@ use crate::config::{Log, LogFormat, LogLevel};
 
 /// Changes the level while the server runs.
 #[derive(Clone, Debug)]
-pub struct Level(reload::Handle<LevelFilter, Registry>);
+pub(crate) struct Level(reload::Handle<LevelFilter, Registry>);
 
 impl Level {
     /// Sets the least important level that is written.
-    pub fn set(&self, level: LogLevel) {
+    pub(crate) fn set(&self, level: LogLevel) {
         // Fails only when logging was never started.
         let _ = self.0.reload(filter(level));
     }
 }
 
 /// Starts logging for the process.
-pub fn start(config: &Log) -> Level {
+pub(crate) fn start(config: &Log) -> Level {
     let (filter, handle) = reload::Layer::new(filter(config.level));
     let registry = tracing_subscriber::registry().with(filter);
     let lines = tracing_subscriber::fmt::layer().with_writer(std::io::stderr).with_target(false);

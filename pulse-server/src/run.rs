@@ -61,7 +61,9 @@ async fn serve(sources: Sources) -> Result<(), Failure> {
 pub(crate) async fn start(config: Config) -> Result<Server, Failure> {
     let folder = config.data_dir.clone();
     let server = Server::start(config).await?;
-    let shown = |address: Option<std::net::SocketAddr>| address.map_or("off".to_owned(), |address| address.to_string());
+    let shown = |address: Option<std::net::SocketAddr>| {
+        address.map_or("off".to_owned(), |address| address.to_string())
+    };
     let addresses = server.addresses();
     tracing::info!(
         version = env!("CARGO_PKG_VERSION"),
@@ -80,7 +82,11 @@ pub(crate) async fn start(config: Config) -> Result<Server, Failure> {
 }
 
 /// Serves until SIGTERM or SIGINT, then drains.
-pub(crate) async fn serve_until_stopped(server: Server, sources: &Sources, level: &Level) -> Result<(), Failure> {
+pub(crate) async fn serve_until_stopped(
+    server: Server,
+    sources: &Sources,
+    level: &Level,
+) -> Result<(), Failure> {
     let mut signals = Signals::new()?;
     loop {
         tokio::select! {

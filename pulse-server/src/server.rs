@@ -8,7 +8,6 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::net::{TcpListener, TcpSocket};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -72,7 +71,6 @@ pub struct Server {
     app: Arc<App>,
     configured: Option<Arc<Configured>>,
     addresses: Addresses,
-    draining: watch::Sender<bool>,
     tasks: JoinSet<()>,
     _lock: Lock,
 }
@@ -113,12 +111,10 @@ impl Server {
             registry.restore(stream);
         }
         let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key)));
-        let draining = watch::Sender::new(false);
         let mut server = Self {
             addresses: listeners.addresses(),
             app,
             configured: None,
-            draining,
             tasks: JoinSet::new(),
             _lock: lock,
         };
@@ -129,7 +125,7 @@ impl Server {
 
     fn serve(&mut self, listeners: Listeners, certificate: Option<Arc<Certificate>>) {
         let app = || Arc::clone(&self.app);
-        let draining = || self.draining.subscribe();
+        let draining = || self.app.draining();
         let tasks = &mut self.tasks;
         if let Some(listener) = listeners.http {
             tasks.spawn(http::serve(app(), listener, None, draining()));
@@ -188,8 +184,7 @@ impl Server {
     /// same data folder goes on with them.
     pub async fn drain(mut self) {
         let bound = Duration::from_secs(self.app.config.load().ops.drain_s);
-        self.app.set_ready(false);
-        let _ = self.draining.send(true);
+        self.app.drain();
         let finished = async {
             while self.tasks.join_next().await.is_some() {}
             while self.app.connections.open() > 0 {
@@ -240,7 +235,9 @@ impl Listeners {
     }
 
     fn addresses(&self) -> Addresses {
-        let of = |listener: &Option<TcpListener>| listener.as_ref().and_then(|listener| listener.local_addr().ok());
+        let of = |listener: &Option<TcpListener>| {
+            listener.as_ref().and_then(|listener| listener.local_addr().ok())
+        };
         Addresses {
             http: of(&self.http),
             https: of(&self.https),

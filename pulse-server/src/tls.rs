@@ -44,7 +44,7 @@ pub enum TlsError {
 }
 
 /// The current certificate, for both protocols.
-pub struct Certificate {
+pub(crate) struct Certificate {
     cert: PathBuf,
     key: PathBuf,
     current: ArcSwap<Loaded>,
@@ -61,23 +61,23 @@ impl Certificate {
     ///
     /// # Errors
     /// [`TlsError`] names the file and what is wrong with it.
-    pub fn load(cert: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
+    pub(crate) fn load(cert: &Path, key: &Path) -> Result<Arc<Self>, TlsError> {
         let loaded = Loaded::read(cert, key)?;
         Ok(Arc::new(Self { cert: cert.into(), key: key.into(), current: ArcSwap::from_pointee(loaded) }))
     }
 
     /// Accepts HTTPS (HTTP/2 and HTTP/1.1) with the current certificate.
-    pub fn https(&self) -> TlsAcceptor {
+    pub(crate) fn https(&self) -> TlsAcceptor {
         Arc::clone(&self.current.load().https).into()
     }
 
     /// Accepts RTMPS with the current certificate.
-    pub fn rtmps(&self) -> TlsAcceptor {
+    pub(crate) fn rtmps(&self) -> TlsAcceptor {
         Arc::clone(&self.current.load().rtmps).into()
     }
 
     /// Watches the files for ever; a broken pair is reported and the old one kept.
-    pub async fn watch(self: Arc<Self>) {
+    pub(crate) async fn watch(self: Arc<Self>) {
         loop {
             tokio::time::sleep(CHECK_EVERY).await;
             self.refresh();

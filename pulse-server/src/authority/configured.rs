@@ -51,7 +51,10 @@ impl Table {
         }
         match StreamId::parse(key) {
             Some(stream) if self.open && !self.streams.contains(&stream) => Ok((stream, credential(&digest))),
-            None if self.open => Err(denied(DeniedCode::BadCredential, "in open mode a key is 1 to 64 characters A-Z a-z 0-9 _ -")),
+            None if self.open => Err(denied(
+                DeniedCode::BadCredential,
+                "in open mode a key is 1 to 64 characters A-Z a-z 0-9 _ -",
+            )),
             _ => Err(denied(DeniedCode::BadCredential, "no stream has this key")),
         }
     }
@@ -82,7 +85,11 @@ impl Configured {
     /// The authority of a configuration.
     pub fn new(config: &Config) -> Self {
         let (revoked, receiver) = mpsc::channel(PENDING_REVOCATIONS);
-        Self { table: ArcSwap::from_pointee(Table::of(config)), revoked, receiver: Mutex::new(Some(receiver)) }
+        Self {
+            table: ArcSwap::from_pointee(Table::of(config)),
+            revoked,
+            receiver: Mutex::new(Some(receiver)),
+        }
     }
 
     /// Takes a new configuration: removed keys lose what they opened, removed streams lose everything.
@@ -93,7 +100,9 @@ impl Configured {
         for stream in removed_streams {
             self.revoke(Revocation::Stream(stream.clone())).await;
         }
-        for (digest, stream) in old.keys.iter().filter(|(digest, stream)| new.keys.get(*digest) != Some(stream)) {
+        for (digest, stream) in
+            old.keys.iter().filter(|(digest, stream)| new.keys.get(*digest) != Some(stream))
+        {
             let credential = credential(digest);
             self.revoke(Revocation::Credential { stream: stream.clone(), credential }).await;
         }

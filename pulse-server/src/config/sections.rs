@@ -85,8 +85,6 @@ settings! {
         /// How long, in milliseconds, bytes of a publisher may wait to be read together with those that follow. Saves wake-ups;
         /// adds this much latency. 0 reads at once.
         read_merge_ms: u64 = 20, 0..=100, NewConnections;
-        /// Chunk size in bytes that the server uses towards players and encoders.
-        chunk_size: usize = 65_536, 128..=65_536, NewConnections;
         /// Largest message, in bytes, that a peer may send; one video frame is one message. A larger one closes the connection.
         max_message_bytes: usize = 8 << 20, (64 << 10)..=(16 << 20) - 1, NewConnections;
         /// Seconds within which a new connection must have finished its handshake.

@@ -64,7 +64,8 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
 async fn playable(app: &App) {
     let Some(stream) = StreamId::parse(STREAM) else { return };
     loop {
-        let hls = app.registry.find(&stream).and_then(|channel| channel.life()).and_then(|life| life.hls.clone());
+        let hls =
+            app.registry.find(&stream).and_then(|channel| channel.life()).and_then(|life| life.hls.clone());
         let answer = hls.map(|hls| hls.answer(&Request::multivariant("-", Instant::now())));
         if matches!(answer, Some(Reply::Ready(_))) {
             return;

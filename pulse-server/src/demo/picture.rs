@@ -28,7 +28,10 @@ impl Picture {
     /// When ffmpeg cannot be started at all.
     pub(super) fn start(url: String) -> io::Result<Self> {
         let child = spawn(&url, true).map_err(|error| {
-            io::Error::new(error.kind(), format!("cannot start ffmpeg ({error}); install it, or run with PUBLISH=0"))
+            io::Error::new(
+                error.kind(),
+                format!("cannot start ffmpeg ({error}); install it, or run with PUBLISH=0"),
+            )
         })?;
         Ok(Self(tokio::spawn(keep_publishing(child, url))))
     }
@@ -67,7 +70,18 @@ fn spawn(url: &str, clock: bool) -> io::Result<Child> {
     command.args(["-re", "-f", "lavfi", "-i", &filter]);
     command.args(["-re", "-f", "lavfi", "-i", SOUND]);
     command.args(["-c:v", "libx264", "-preset", "veryfast", "-tune", "zerolatency", "-pix_fmt", "yuv420p"]);
-    command.args(["-b:v", "2000k", "-maxrate", "2000k", "-bufsize", "2000k", "-g", "60", "-keyint_min", "60"]);
+    command.args([
+        "-b:v",
+        "2000k",
+        "-maxrate",
+        "2000k",
+        "-bufsize",
+        "2000k",
+        "-g",
+        "60",
+        "-keyint_min",
+        "60",
+    ]);
     command.args(["-sc_threshold", "0", "-c:a", "aac", "-b:a", "128k", "-ac", "2", "-f", "flv", url]);
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true).spawn()
 }

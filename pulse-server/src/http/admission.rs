@@ -12,26 +12,30 @@ use crate::config::Secret;
 use crate::stream_id::StreamId;
 
 /// `token` of the query.
-pub fn token(head: &Parts) -> Option<Secret> {
+pub(super) fn token(head: &Parts) -> Option<Secret> {
     let mut pairs = head.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
     // A JWT has no character that needs escaping in a query.
     pairs.find(|(name, _)| *name == "token").map(|(_, value)| Secret::new(value))
 }
 
 /// The request to view `stream`.
-pub fn view(head: &Parts, stream: StreamId, token: Option<Secret>, remote: SocketAddr) -> View {
+pub(super) fn view(head: &Parts, stream: StreamId, token: Option<Secret>, remote: SocketAddr) -> View {
     let referrer = head.headers.get(REFERER).and_then(|value| value.to_str().ok());
     View { stream, token, remote, referrer: referrer.map(str::to_owned) }
 }
 
 /// The answer to somebody who is refused; the operator's log learns why.
-pub fn denied(stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
+pub(super) fn denied(stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
     tracing::debug!(%stream, %remote, code = refusal.code.as_str(), why = refusal.why, "viewer refused");
     let (status, detail) = match refusal.code {
         DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream."),
         DeniedCode::BadCredential => (StatusCode::FORBIDDEN, "This token does not open this stream."),
-        DeniedCode::LimitReached => (StatusCode::TOO_MANY_REQUESTS, "The stream has as many viewers as it takes."),
-        DeniedCode::Unavailable => (StatusCode::SERVICE_UNAVAILABLE, "Admission cannot be decided at this moment."),
+        DeniedCode::LimitReached => {
+            (StatusCode::TOO_MANY_REQUESTS, "The stream has as many viewers as it takes.")
+        }
+        DeniedCode::Unavailable => {
+            (StatusCode::SERVICE_UNAVAILABLE, "Admission cannot be decided at this moment.")
+        }
     };
     Problem { retry_after: refusal.retry_after, ..Problem::new(status, refusal.code.as_str(), detail) }
 }

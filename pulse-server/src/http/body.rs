@@ -7,13 +7,13 @@ use bytes::{Buf, Bytes};
 use hyper::body::{Body as HttpBody, Frame, SizeHint};
 
 /// Why a streaming body broke off.
-pub type StreamError = Box<dyn std::error::Error + Send + Sync>;
+pub(crate) type StreamError = Box<dyn std::error::Error + Send + Sync>;
 
 /// A body that ends when its source does, polled for bytes.
-pub type ByteStream = Pin<Box<dyn HttpBody<Data = Bytes, Error = StreamError> + Send>>;
+pub(crate) type ByteStream = Pin<Box<dyn HttpBody<Data = Bytes, Error = StreamError> + Send>>;
 
 /// A response body.
-pub enum Body {
+pub(crate) enum Body {
     /// One run of bytes.
     Full(Bytes),
     /// A range of shared pieces (a segment shares its parts' bytes).
@@ -23,7 +23,7 @@ pub enum Body {
 }
 
 /// What is left to send of a packaged resource.
-pub struct Pieces {
+pub(crate) struct Pieces {
     source: hls_packager::Body,
     next: usize,
     skip: usize,
@@ -32,7 +32,7 @@ pub struct Pieces {
 
 impl Pieces {
     /// `len` bytes from `start` on. The caller has checked that the resource has them.
-    pub fn new(source: hls_packager::Body, start: usize, len: usize) -> Self {
+    pub(crate) fn new(source: hls_packager::Body, start: usize, len: usize) -> Self {
         let (mut next, mut skip) = (0, start);
         for piece in source.pieces() {
             if skip < piece.len() {
@@ -60,7 +60,7 @@ impl Pieces {
 
 impl Body {
     /// No bytes.
-    pub fn empty() -> Self {
+    pub(crate) fn empty() -> Self {
         Self::Full(Bytes::new())
     }
 }

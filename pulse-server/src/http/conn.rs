@@ -62,7 +62,7 @@ impl Drop for Counted {
 }
 
 /// Accepts connections until `draining` says otherwise; each is then finished gracefully.
-pub async fn serve(
+pub(crate) async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     tls: Option<Arc<Certificate>>,

@@ -12,13 +12,13 @@ const EXPOSED: HeaderValue =
     HeaderValue::from_static("Content-Length, Content-Range, Date, Age, Retry-After");
 
 /// Lets any origin read this response, errors included.
-pub fn allow(headers: &mut HeaderMap) {
+pub(super) fn allow(headers: &mut HeaderMap) {
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
 }
 
 /// The answer to a preflight request (Fetch §3.2.2): a Range header needs one.
-pub fn preflight() -> Response<Body> {
+pub(super) fn preflight() -> Response<Body> {
     let mut response = Response::new(Body::empty());
     *response.status_mut() = StatusCode::NO_CONTENT;
     let headers = response.headers_mut();

@@ -33,7 +33,7 @@ const NO_SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const WORTH_COMPRESSING: usize = 600;
 
 /// Answers what follows `/hls/`.
-pub async fn answer(
+pub(super) async fn answer(
     app: &Arc<App>,
     head: &Parts,
     rest: &str,
@@ -56,7 +56,9 @@ async fn multivariant(
     remote: SocketAddr,
 ) -> Result<Response<Body>, Problem> {
     let ask = view(head, stream.clone(), token(head), remote);
-    let grant = authority::decide(app.authority.view(ask)).await.map_err(|refusal| denied(&stream, remote, &refusal))?;
+    let grant = authority::decide(app.authority.view(ask))
+        .await
+        .map_err(|refusal| denied(&stream, remote, &refusal))?;
     let hls = playable(app, &stream)?;
     let arrived = Instant::now();
     // Nobody is admitted to what cannot be played yet.
@@ -85,10 +87,12 @@ async fn media(
     let request = Request::parse(path, head.uri.query(), Instant::now());
     if session == ANONYMOUS {
         let ask = view(head, stream.clone(), None, remote);
-        authority::decide(app.authority.view(ask)).await.map_err(|refusal| denied(stream, remote, &refusal))?;
+        authority::decide(app.authority.view(ask))
+            .await
+            .map_err(|refusal| denied(stream, remote, &refusal))?;
     } else {
         let checked = app.sessions.check(stream, session, request.is_media_playlist());
-        checked.map_err(|refused| session_problem(refused))?;
+        checked.map_err(session_problem)?;
     }
     let hls = packaged(app, stream)?;
     let resource = resource(app, &hls, &request).await?;
@@ -257,7 +261,8 @@ fn accepts_gzip(headers: &HeaderMap) -> bool {
     let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
     accepted.split(',').any(|coding| {
         let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        matches!(name.trim(), "gzip" | "*") && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
+        matches!(name.trim(), "gzip" | "*")
+            && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
     })
 }
 
@@ -272,7 +277,6 @@ fn compress(text: &[u8]) -> Bytes {
 fn not_found(missing: Missing) -> Problem {
     let (code, detail) = match missing {
         Missing::Gap => ("gap", "The playlist marks this as a gap: there is no media."),
-        Missing::HintWithdrawn => ("hint_withdrawn", "This part was hinted at, and another one came."),
         Missing::CodecNotPackaged => (
             "codec_not_packaged",
             "The stream's codecs cannot be played over HLS in this container; it can be played over RTMP and FLV.",
@@ -284,7 +288,9 @@ fn not_found(missing: Missing) -> Problem {
 
 fn session_problem(refused: SessionRefused) -> Problem {
     let (code, detail) = match refused {
-        SessionRefused::Expired => ("session_expired", "This session has ended. Open the multivariant playlist again."),
+        SessionRefused::Expired => {
+            ("session_expired", "This session has ended. Open the multivariant playlist again.")
+        }
         SessionRefused::Revoked => ("session_revoked", "Access to this stream was withdrawn."),
         SessionRefused::Forged => ("access_denied", "This session does not open this stream."),
     };

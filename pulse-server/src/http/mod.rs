@@ -1,16 +1,16 @@
 //! HTTP for viewers: playlists, parts and segments, FLV, the player page.
 
 mod admission;
-pub mod body;
+pub(crate) mod body;
 mod conn;
 mod cors;
 mod flv;
 mod hls;
-pub mod page;
-pub mod problem;
+pub(crate) mod page;
+pub(crate) mod problem;
 mod range;
 mod router;
 
-pub use conn::{Connections, serve};
+pub(crate) use conn::{Connections, serve};
 
-pub use crate::app::App;
+pub(crate) use crate::app::App;

@@ -18,7 +18,8 @@ mod embedded {
     include!(concat!(env!("OUT_DIR"), "/page.rs"));
 }
 
-static FILES: LazyLock<HashMap<&str, &'static [u8]>> = LazyLock::new(|| embedded::FILES.iter().copied().collect());
+static FILES: LazyLock<HashMap<&str, &'static [u8]>> =
+    LazyLock::new(|| embedded::FILES.iter().copied().collect());
 
 /// What the page may do: its own scripts, media through MSE, hls.js's worker from a blob.
 const POLICY: &str = "default-src 'none'; script-src 'self'; worker-src 'self' blob:; style-src 'self' 'unsafe-inline'; \
@@ -29,7 +30,7 @@ const NOT_BUILT: &str = "<!doctype html><meta charset=utf-8><title>Pulse</title>
                          <code>/hls/STREAM/index.m3u8</code>.";
 
 /// `/watch/…`: the page of a stream, or one of its assets.
-pub fn answer(rest: &str) -> Response<Body> {
+pub(crate) fn answer(rest: &str) -> Response<Body> {
     if let Some(asset) = rest.strip_prefix("assets/") {
         return match FILES.get(format!("assets/{asset}").as_str()) {
             Some(bytes) => file(bytes, media_type(asset), "public, max-age=31536000, immutable"),
@@ -37,7 +38,11 @@ pub fn answer(rest: &str) -> Response<Body> {
         };
     }
     if StreamId::parse(rest).is_none() {
-        return Problem::not_found("stream_not_found", "A stream's id is 1 to 64 characters A-Z a-z 0-9 _ -.").response();
+        return Problem::not_found(
+            "stream_not_found",
+            "A stream's id is 1 to 64 characters A-Z a-z 0-9 _ -.",
+        )
+        .response();
     }
     match FILES.get("index.html") {
         Some(bytes) => file(bytes, "text/html; charset=utf-8", "no-cache"),
@@ -50,7 +55,7 @@ pub fn answer(rest: &str) -> Response<Body> {
 }
 
 /// Whether the page was there at build time.
-pub fn is_built() -> bool {
+pub(crate) fn is_built() -> bool {
     FILES.contains_key("index.html")
 }
 

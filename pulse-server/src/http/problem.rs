@@ -11,7 +11,7 @@ use super::body::Body;
 
 /// An answer that says what was wrong and what to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Problem {
+pub(crate) struct Problem {
     /// HTTP status.
     pub status: StatusCode,
     /// Stable machine code, `snake_case`.
@@ -24,22 +24,22 @@ pub struct Problem {
 
 impl Problem {
     /// A problem without a time to come back.
-    pub fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn new(status: StatusCode, code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self { status, code, detail: detail.into(), retry_after: None }
     }
 
     /// 404 with `code`.
-    pub fn not_found(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn not_found(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
     /// 400 with `code`.
-    pub fn invalid(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
+    pub(crate) fn invalid(code: &'static str, detail: impl Into<Cow<'static, str>>) -> Self {
         Self::new(StatusCode::BAD_REQUEST, code, detail)
     }
 
     /// 503 with `code`, to be asked again after `retry_after`.
-    pub fn unavailable(
+    pub(crate) fn unavailable(
         code: &'static str,
         detail: impl Into<Cow<'static, str>>,
         retry_after: Duration,
@@ -48,7 +48,7 @@ impl Problem {
     }
 
     /// The response. A 404 may be cached for a second (a hinted part may yet come), the rest not at all.
-    pub fn response(&self) -> Response<Body> {
+    pub(crate) fn response(&self) -> Response<Body> {
         let title = self.status.canonical_reason().unwrap_or("Error");
         let document = serde_json::json!({
             "type": "about:blank",

@@ -2,7 +2,7 @@
 
 /// What a request asks of a body of known length.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Wanted {
+pub(super) enum Wanted {
     /// All of it: no usable Range header.
     Whole,
     /// `len` bytes from `start`; answered 206.
@@ -17,7 +17,7 @@ pub enum Wanted {
 }
 
 /// Reads a Range header's value against a body of `total` bytes.
-pub fn wanted(header: Option<&str>, total: usize) -> Wanted {
+pub(super) fn wanted(header: Option<&str>, total: usize) -> Wanted {
     let Some(spec) = header.and_then(|value| value.trim().strip_prefix("bytes=")) else {
         return Wanted::Whole;
     };

@@ -12,7 +12,7 @@ use super::problem::Problem;
 use super::{App, cors, flv, hls, page};
 
 /// Answers a request.
-pub async fn answer(app: &Arc<App>, request: Request<Incoming>, remote: SocketAddr) -> Response<Body> {
+pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>, remote: SocketAddr) -> Response<Body> {
     let (head, _) = request.into_parts();
     let path = head.uri.path();
     if head.method == Method::OPTIONS {

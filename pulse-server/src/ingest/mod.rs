@@ -19,15 +19,15 @@ use tokio::time::{sleep, timeout};
 use crate::app::App;
 use crate::config::Config;
 use crate::tls::Certificate;
-pub use connections::Connections;
+pub(crate) use connections::Connections;
 use connections::Counted;
-pub use rejections::Rejections;
+pub(crate) use rejections::Rejections;
 
 /// How long a TLS handshake may take.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Accepts connections until `draining` says otherwise.
-pub async fn serve(
+pub(crate) async fn serve(
     app: Arc<App>,
     listener: TcpListener,
     tls: Option<Arc<Certificate>>,
@@ -83,7 +83,9 @@ where
     match rtmp_core::tokio::accept(io, &config).await {
         Ok(Incoming::Publish(pending)) => Box::pin(publish::run(app, pending, remote)).await,
         Ok(Incoming::Play(pending)) => Box::pin(play::run(app, pending, remote)).await,
-        Err(reason) => tracing::debug!(%remote, %reason, "RTMP connection closed before it published or played"),
+        Err(reason) => {
+            tracing::debug!(%remote, %reason, "RTMP connection closed before it published or played");
+        }
     }
 }
 
@@ -94,7 +96,6 @@ fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
     session.timeouts.request = Duration::from_secs(rtmp.command_timeout_s);
     session.timeouts.publisher_silent = Duration::from_secs(config.ingest.silent_timeout_s);
     session.limits.publisher.message_bytes = narrow(rtmp.max_message_bytes);
-    session.chunk_size = narrow(rtmp.chunk_size);
     let mut connection = rtmp_core::tokio::Config::default();
     connection.session = Arc::new(session);
     connection.read_merge = Duration::from_millis(rtmp.read_merge_ms);

@@ -1,6 +1,110 @@
-//! stub
-use crate::app::App;
-use rtmp_core::tokio::PendingPlay;
-use std::{net::SocketAddr, sync::Arc};
+//! An RTMP player: admitted by the authority, attached to the stream's fan-out.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::Ordering::Relaxed;
+
+use rtmp_core::server::{Ending, PlayStart, Rejection};
+use rtmp_core::tokio::{PendingPlay, fanout};
 use tokio::io::{AsyncRead, AsyncWrite};
-pub(super) async fn run<I>(_app: &Arc<App>, _r: PendingPlay<I>, _remote: SocketAddr) where I: AsyncRead + AsyncWrite + Unpin {}
+use tokio::time::sleep;
+
+use crate::app::App;
+use crate::authority::{self, DeniedCode, Grant, View};
+use crate::config::Secret;
+use crate::live::{Life, Unplayable};
+use crate::stream_id::StreamId;
+
+/// Serves a connection that wants to play, to its end.
+pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPlay<I>, remote: SocketAddr)
+where
+    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
+    let (grant, life, fanout) = match admit(app, &pending, remote).await {
+        Ok(admitted) => admitted,
+        Err(refusal) => return refuse(app, pending, remote, refusal).await,
+    };
+    app.counters.plays.fetch_add(1, Relaxed);
+    let software = pending.request().connect.software.to_string();
+    tracing::info!(stream = %grant.stream, %remote, software, "playing over RTMP");
+    let player = pending.accept(&PlayStart::default());
+    let withdrawn = app.withdrawn(&grant);
+    let outcome = fanout::play(&fanout, player, async { withdrawn.await.into() }).await;
+    tracing::info!(stream = %grant.stream, %remote, why = %outcome, "RTMP player gone");
+    // The life's outputs stay for as long as somebody plays them.
+    drop(life);
+}
+
+/// Why a player is turned away.
+struct Refusal {
+    rejection: Rejection,
+    why: String,
+    /// Answered late: it may be guessing.
+    late: bool,
+}
+
+impl Refusal {
+    fn new(rejection: Rejection, why: impl Into<String>) -> Self {
+        Self { rejection, why: why.into(), late: false }
+    }
+}
+
+async fn admit<I>(
+    app: &App,
+    pending: &PendingPlay<I>,
+    remote: SocketAddr,
+) -> Result<(Grant, Arc<Life>, fanout::Fanout), Refusal>
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let request = pending.request();
+    let stream = StreamId::parse(request.target.key.expose())
+        .ok_or_else(|| Refusal::new(Rejection::NotFound, "not a stream's id"))?;
+    let token = request.target.params.get("token").map(Secret::new);
+    let ask = View { stream, token, remote, referrer: None };
+    let grant = authority::decide(app.authority.play(ask)).await.map_err(|denied| Refusal {
+        rejection: match denied.code {
+            DeniedCode::UnknownStream | DeniedCode::BadCredential => Rejection::NotFound,
+            DeniedCode::LimitReached | DeniedCode::Unavailable => Rejection::Unavailable,
+        },
+        why: denied.why,
+        late: denied.code == DeniedCode::BadCredential,
+    })?;
+    let life = app.registry.find(&grant.stream).and_then(|channel| channel.life());
+    let life = life.ok_or_else(|| Refusal::new(Rejection::NotFound, "the stream is not live"))?;
+    let fanout =
+        life.outputs.rtmp(request.capabilities(), request.stream_id).await.map_err(|why| match why {
+            Unplayable::Codec => {
+                Refusal::new(Rejection::Unsupported, "the player did not announce the stream's codecs")
+            }
+            Unplayable::Wires => {
+                Refusal::new(Rejection::Unavailable, "too many message stream ids among the players")
+            }
+        })?;
+    Ok((grant, life, fanout))
+}
+
+async fn refuse<I>(app: &App, pending: PendingPlay<I>, remote: SocketAddr, refusal: Refusal)
+where
+    I: AsyncRead + AsyncWrite + Unpin,
+{
+    let name = pending.request().target.key.expose();
+    // A name that is no stream's id may be a key that was put in the wrong place.
+    let stream = StreamId::parse(name).map_or("[not an id]".to_owned(), |id| id.to_string());
+    tracing::info!(stream, %remote, why = refusal.why, "RTMP player refused");
+    if refusal.late {
+        let most = app.config.load().limits.pending_rejections_per_address;
+        let Some(waiting) = app.rejections.enter(remote.ip(), most) else { return };
+        sleep(waiting.delay()).await;
+    }
+    pending.reject(refusal.rejection).await;
+}
+
+impl From<crate::app::Withdrawn> for Ending {
+    fn from(why: crate::app::Withdrawn) -> Self {
+        match why {
+            crate::app::Withdrawn::Revoked => Self::Revoked,
+            crate::app::Withdrawn::Draining => Self::Shutdown,
+        }
+    }
+}

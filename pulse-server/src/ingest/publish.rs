@@ -12,7 +12,7 @@ use rtmp_core::tokio::{PendingPublish, Publisher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use crate::app::App;
+use crate::app::{App, expiry};
 use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
 use crate::config::Secret;
 use crate::live::{Eviction, Feed, Refused, Superseded};
@@ -40,7 +40,7 @@ where
     app.counters.publishes.fetch_add(1, Relaxed);
     let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
-    let why = feed_until_closed(pending.accept(), feed, grant.limits.expires_in).await;
+    let why = feed_until_closed(pending.accept().await, feed, grant.limits.expires_in).await;
     tracing::info!(stream = %grant.stream, %remote, why, "publisher gone");
 }
 
@@ -99,7 +99,11 @@ where
 }
 
 /// Feeds the channel until the publisher goes or has to; says why.
-async fn feed_until_closed<I>(mut publisher: Publisher<I>, mut feed: Feed, expires_in: Option<Duration>) -> String
+async fn feed_until_closed<I>(
+    mut publisher: Publisher<I>,
+    mut feed: Feed,
+    expires_in: Option<Duration>,
+) -> String
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
@@ -140,17 +144,14 @@ where
     why
 }
 
-async fn expiry(expires_in: Option<Duration>) {
-    match expires_in {
-        Some(lifetime) => sleep(lifetime).await,
-        None => std::future::pending().await,
-    }
-}
-
 /// Passes on which tracks the encoder's metadata promises.
 fn announce(feed: &Feed, metadata: &Metadata) {
     if let Some(hls) = &feed.life().hls {
-        let announced = Announced { video: u8::from(metadata.video), audio: u8::from(metadata.audio) };
+        let announced = Announced {
+            video: u8::from(metadata.video),
+            audio: u8::from(metadata.audio),
+            frame_rate: metadata.frame_rate,
+        };
         hls.announce(announced);
     }
 }

@@ -135,12 +135,12 @@ impl Channel {
         policy: Takeover,
     ) -> Result<Feed, Refused> {
         let mut state = self.state();
-        if state.seat.is_some() {
-            if let Err(refused) = state.takeovers.admit(policy, Instant::now()) {
-                drop(state);
-                self.report_refusal(remote, refused);
-                return Err(refused);
-            }
+        if state.seat.is_some()
+            && let Err(refused) = state.takeovers.admit(policy, Instant::now())
+        {
+            drop(state);
+            self.report_refusal(remote, refused);
+            return Err(refused);
         }
         let life = match &state.phase {
             Phase::Live(life) | Phase::Away(life) => Arc::clone(life),
@@ -249,10 +249,13 @@ impl Channel {
 
     fn report_refusal(&self, remote: SocketAddr, refused: Refused) {
         let (code, detail) = match refused {
-            Refused::Occupied => ("publisher_refused", "a second encoder was refused while the first was live"),
-            Refused::Fight => {
-                ("publishers_fight", "two encoders publish with the same key and evict each other: stop one of them")
+            Refused::Occupied => {
+                ("publisher_refused", "a second encoder was refused while the first was live")
             }
+            Refused::Fight => (
+                "publishers_fight",
+                "two encoders publish with the same key and evict each other: stop one of them",
+            ),
         };
         tracing::warn!(stream = %self.id, from = %remote, code, "{detail}");
         if let Some(life) = self.life() {
@@ -271,10 +274,10 @@ mod tests {
 
     use media_core::broadcast::{self, Received};
     use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
+    use rtmp_core::tokio::fanout;
 
     use super::*;
-    use crate::config::Config;
-    use crate::live::{Health, Outputs};
+    use crate::live::health::Health;
 
     const GRACE: Duration = Duration::from_secs(60);
 
@@ -285,8 +288,8 @@ mod tests {
 
     impl Beget for Plain {
         fn life(&self, _: &StreamId) -> Arc<Life> {
-            let outputs = Outputs::new(&Config::default());
-            Arc::new(Life::new(broadcast::Config::default(), outputs, Arc::new(Health::default()), |_| None))
+            let (broadcast, fanout) = (broadcast::Config::default(), fanout::Config::default());
+            Arc::new(Life::new(broadcast, fanout, Arc::new(Health::default()), |_| None))
         }
 
         fn abandon(&self, _: &StreamId) {

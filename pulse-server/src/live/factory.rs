@@ -5,25 +5,26 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use media_core::broadcast;
+use media_core::ring::Bounds;
+use rtmp_core::tokio::fanout;
 
 use super::channel::Beget;
 use super::health::Health;
 use super::hls::Hls;
 use super::journal::JournalStore;
 use super::life::Life;
-use super::outputs::Outputs;
 use crate::config::{Config, Container};
 use crate::stream_id::StreamId;
 
 /// The server's maker of lives.
-pub struct Factory {
+pub(crate) struct Factory {
     config: Arc<ArcSwap<Config>>,
     store: JournalStore,
 }
 
 impl Factory {
     /// Makes lives by `config` as it is when they begin, with journals in `store`.
-    pub fn new(config: Arc<ArcSwap<Config>>, store: JournalStore) -> Self {
+    pub(crate) fn new(config: Arc<ArcSwap<Config>>, store: JournalStore) -> Self {
         Self { config, store }
     }
 }
@@ -39,14 +40,16 @@ impl Beget for Factory {
             };
             config.hls.enabled.then(start)
         };
-        Arc::new(Life::new(bounds(&config), Outputs::new(&config), Arc::clone(&health), hls))
+        Arc::new(Life::new(broadcasting(&config), fanning_out(&config), Arc::clone(&health), hls))
     }
 
     fn abandon(&self, stream: &StreamId) {
         let Some(mut journal) = self.store.load(stream) else { return };
         journal.ended = true;
         match self.store.save(stream, &journal) {
-            Ok(()) => tracing::info!(%stream, "stream ended: its encoder did not come back after the restart"),
+            Ok(()) => {
+                tracing::info!(%stream, "stream ended: its encoder did not come back after the restart");
+            }
             Err(error) => tracing::error!(%stream, %error, "cannot end the stream's playlist journal"),
         }
     }
@@ -73,9 +76,22 @@ fn narrow(value: u64) -> u32 {
 }
 
 /// The broadcast's bounds.
-fn bounds(config: &Config) -> broadcast::Config {
-    let mut bounds = broadcast::Config::default();
-    bounds.bounds.max_bytes = config.limits.ring_bytes;
-    bounds.bounds.max_age = Duration::from_secs(config.limits.ring_s);
-    bounds
+fn broadcasting(config: &Config) -> broadcast::Config {
+    let mut broadcasting = broadcast::Config::default();
+    bound(&mut broadcasting.bounds, config);
+    broadcasting
+}
+
+/// The fan-outs' configuration.
+fn fanning_out(config: &Config) -> fanout::Config {
+    let mut fanning_out = fanout::Config::default();
+    fanning_out.batch = Duration::from_millis(config.rtmp.batch_ms);
+    fanning_out.max_stall = Duration::from_secs(config.rtmp.stall_timeout_s);
+    bound(&mut fanning_out.bounds, config);
+    fanning_out
+}
+
+fn bound(bounds: &mut Bounds, config: &Config) {
+    bounds.max_bytes = config.limits.ring_bytes;
+    bounds.max_age = Duration::from_secs(config.limits.ring_s);
 }

@@ -108,7 +108,7 @@ impl Hls {
 }
 
 /// Both clocks.
-pub fn now() -> Now {
+pub(super) fn now() -> Now {
     Now::new(Instant::now(), SystemTime::now())
 }
 

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use media_core::broadcast::{self, Broadcast, Publisher};
 use media_core::{Frame, Track};
+use rtmp_core::tokio::fanout;
 
 use super::health::Health;
 use super::hls::Hls;
@@ -49,14 +50,20 @@ impl Life {
     /// A life with its fan-out; `hls` starts packaging it.
     pub fn new(
         config: broadcast::Config,
-        outputs: Outputs,
+        fanout: fanout::Config,
         health: Arc<Health>,
         hls: impl FnOnce(&Broadcast) -> Option<Arc<Hls>>,
     ) -> Self {
         let (publisher, broadcast) = broadcast::broadcast(config);
         let hls = hls(&broadcast);
-        let source =
-            Source { generation: NOBODY, publisher, meter: Meter::default(), edge_us: None, last_frame: None };
+        let outputs = Outputs::new(broadcast.clone(), fanout);
+        let source = Source {
+            generation: NOBODY,
+            publisher,
+            meter: Meter::default(),
+            edge_us: None,
+            last_frame: None,
+        };
         Self { broadcast, hls, outputs, health, since: SystemTime::now(), source: Mutex::new(source) }
     }
 

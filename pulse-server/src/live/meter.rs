@@ -22,7 +22,7 @@ const SPAN_MS: i64 = 2_000;
 
 /// The running measurement: constant size, a few additions a frame.
 #[derive(Debug, Default)]
-pub struct Meter {
+pub(super) struct Meter {
     span_start_ms: Option<i64>,
     span_bytes: u64,
     span_frames: u32,
@@ -32,7 +32,7 @@ pub struct Meter {
 
 impl Meter {
     /// Counts a frame of `track`.
-    pub fn frame(&mut self, track: &Track, frame: &Frame) {
+    pub(super) fn frame(&mut self, track: &Track, frame: &Frame) {
         let at_ms = frame.dts.rescale(track.timescale, Timescale::MILLIS).0;
         let bytes = frame.data.len() as u64;
         self.measured.bytes += bytes;
@@ -43,15 +43,15 @@ impl Meter {
             return;
         }
         self.span_frames += 1;
-        if frame.keyframe {
-            if let Some(last) = self.last_keyframe_ms.replace(at_ms) {
-                self.measured.keyframe_interval_seconds = Some((at_ms - last) as f64 / 1000.0);
-            }
+        if frame.keyframe
+            && let Some(last) = self.last_keyframe_ms.replace(at_ms)
+        {
+            self.measured.keyframe_interval_seconds = Some((at_ms - last) as f64 / 1000.0);
         }
     }
 
     /// What was measured last.
-    pub fn measured(&self) -> Measured {
+    pub(super) fn measured(&self) -> Measured {
         self.measured
     }
 

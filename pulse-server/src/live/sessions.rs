@@ -19,11 +19,11 @@ use crate::authority::{Credential, Grant, Guard, Revocation};
 use crate::stream_id::StreamId;
 
 /// Sessions known at once; a record takes about 200 bytes, so 50 MiB at worst. Beyond it nobody new is admitted.
-pub const MAX_SESSIONS: usize = 262_144;
+pub(super) const MAX_SESSIONS: usize = 262_144;
 /// How long a handle lasts where the grant does not say.
-pub const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// A viewer who has asked for nothing for so long is not counted any more.
-pub const IDLE: Duration = Duration::from_secs(15);
+pub(super) const IDLE: Duration = Duration::from_secs(15);
 /// Revocations remembered against handles that are signed but not known; older ones are forgotten first.
 const MAX_REVOCATIONS: usize = 4096;
 
@@ -32,7 +32,7 @@ const SIGNED: usize = PAYLOAD + 16;
 const TEXT: usize = SIGNED / 3 * 4;
 
 /// The key that signs handles.
-pub type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// A viewer's session.
 struct Session {
@@ -117,10 +117,11 @@ impl Sessions {
         }
         let id = field(&signed, 0).to_be_bytes();
         let known = self.known().get(&id).cloned();
-        let session = match known.filter(|session| equal(&session.signed, &signed) && session.stream == *stream) {
-            Some(session) => session,
-            None => self.adopt(stream, signed)?,
-        };
+        let session =
+            match known.filter(|session| equal(&session.signed, &signed) && session.stream == *stream) {
+                Some(session) => session,
+                None => self.adopt(stream, signed)?,
+            };
         if session.expires <= unix_now() {
             return Err(Refused::Expired);
         }
@@ -139,7 +140,10 @@ impl Sessions {
         }
         let (issued, expires) = (field(&signed, 1), field(&signed, 2));
         let credential = Credential(field(&signed, 3));
-        let revoked = self.revoked().iter().any(|(revocation, at)| issued <= *at && revocation.covers(stream, credential));
+        let revoked = self
+            .revoked()
+            .iter()
+            .any(|(revocation, at)| issued <= *at && revocation.covers(stream, credential));
         if revoked {
             return Err(Refused::Revoked);
         }

@@ -21,14 +21,14 @@ pub enum Refused {
 
 /// The takeovers of one stream.
 #[derive(Debug, Default)]
-pub struct Takeovers(VecDeque<Instant>);
+pub(super) struct Takeovers(VecDeque<Instant>);
 
 impl Takeovers {
     /// Decides on a newcomer while somebody publishes.
     ///
     /// # Errors
     /// [`Refused`] when the one who publishes stays.
-    pub fn admit(&mut self, policy: Takeover, now: Instant) -> Result<(), Refused> {
+    pub(super) fn admit(&mut self, policy: Takeover, now: Instant) -> Result<(), Refused> {
         if policy == Takeover::Reject {
             return Err(Refused::Occupied);
         }

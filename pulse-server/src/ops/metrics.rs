@@ -7,7 +7,7 @@ use crate::app::App;
 use crate::live::{Life, Phase};
 
 /// Renders all metrics.
-pub fn render(app: &App) -> String {
+pub(super) fn render(app: &App) -> String {
     let mut page = Page::default();
     totals(&mut page, app);
     let lives: Vec<_> = app
@@ -27,9 +27,12 @@ pub fn render(app: &App) -> String {
             page.sample(name, &format!("{{stream=\"{id}\"}}"), value(life, *live));
         }
     };
-    each("pulse_stream_live", "gauge", "1 while an encoder publishes, 0 while its return is awaited.", &|_, live| {
-        f64::from(u8::from(live))
-    });
+    each(
+        "pulse_stream_live",
+        "gauge",
+        "1 while an encoder publishes, 0 while its return is awaited.",
+        &|_, live| f64::from(u8::from(live)),
+    );
     each("pulse_stream_bytes_in_total", "counter", "Media bytes received in this life.", &|life, _| {
         life.measured().bytes as f64
     });
@@ -60,7 +63,11 @@ fn totals(page: &mut Page, app: &App) {
         ("pulse_publishes_refused_total", "Publishers refused.", &counters.publishes_refused),
         ("pulse_plays_total", "RTMP and FLV players admitted.", &counters.plays),
         ("pulse_hls_sessions_total", "HLS sessions opened.", &counters.sessions),
-        ("pulse_hls_requests_total", "HLS requests answered with a playlist or media.", &counters.hls_requests),
+        (
+            "pulse_hls_requests_total",
+            "HLS requests answered with a playlist or media.",
+            &counters.hls_requests,
+        ),
         ("pulse_hls_bytes_total", "Bytes of HLS answers, heads apart.", &counters.hls_bytes),
     ] {
         page.family(name, "counter", help);
@@ -70,7 +77,11 @@ fn totals(page: &mut Page, app: &App) {
         ("pulse_http_connections", "Open HTTP connections.", app.connections.open()),
         ("pulse_rtmp_connections", "Open RTMP connections.", app.rtmp_connections.open()),
         ("pulse_hls_blocked_requests", "Requests that wait for media.", app.blocked.load(Relaxed)),
-        ("pulse_uptime_seconds", "Seconds since the server started.", app.started.elapsed().as_secs() as usize),
+        (
+            "pulse_uptime_seconds",
+            "Seconds since the server started.",
+            app.started.elapsed().as_secs() as usize,
+        ),
     ] {
         page.family(name, "gauge", help);
         page.sample(name, "", value);

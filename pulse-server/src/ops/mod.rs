@@ -16,7 +16,7 @@ use tokio::sync::watch;
 use crate::app::App;
 
 /// Serves until `draining` says otherwise.
-pub async fn serve(app: Arc<App>, listener: TcpListener, mut draining: watch::Receiver<bool>) {
+pub(crate) async fn serve(app: Arc<App>, listener: TcpListener, mut draining: watch::Receiver<bool>) {
     let router = Router::new()
         .route("/metrics", get(metrics))
         .route("/v1/streams", get(streams))

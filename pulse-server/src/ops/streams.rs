@@ -10,7 +10,7 @@ use crate::live::{Channel, Issue, Life, Phase};
 
 /// The answer.
 #[derive(Serialize)]
-pub struct List {
+pub(super) struct List {
     data: Vec<Stream>,
 }
 
@@ -62,7 +62,7 @@ struct HealthIssue {
 }
 
 /// The streams that are live or waiting for their encoder, by id.
-pub fn list(app: &App) -> List {
+pub(super) fn list(app: &App) -> List {
     let viewers = app.viewers();
     let entry = |channel: &Channel| {
         let (status, life) = match channel.phase() {
@@ -108,7 +108,12 @@ fn track(track: &Track) -> TrackInfo {
 }
 
 fn issue(issue: Issue) -> HealthIssue {
-    HealthIssue { code: issue.code, detail: issue.detail, since_unix_ms: unix_ms(issue.since), count: issue.count }
+    HealthIssue {
+        code: issue.code,
+        detail: issue.detail,
+        since_unix_ms: unix_ms(issue.since),
+        count: issue.count,
+    }
 }
 
 fn unix_ms(time: SystemTime) -> u64 {
