@@ -160,3 +160,77 @@ impl Link {
         (!self.out.is_empty()).then(|| std::mem::take(&mut self.out).freeze())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::chunk::Limits;
+
+    /// A link past its handshake, near the end of what 32 bits count.
+    fn link(received: u32) -> Link {
+        let mut link = Link::server(1, Limits::default());
+        let mut hello = vec![3];
+        hello.resize(1 + 2 * 1536, 0);
+        assert!(matches!(link.read(&mut &hello[..]), Ok(Some(Incoming::Ready))));
+        link.take();
+        (link.received, link.acknowledged) = (received, received);
+        link
+    }
+
+    /// Feeds bytes of an audio message in chunks; the acknowledgements sent.
+    fn acknowledged(link: &mut Link, messages: usize) -> Vec<u32> {
+        let mut acknowledged = Vec::new();
+        let mut message = BytesMut::new();
+        let header = MessageHeader { kind: MessageKind::AUDIO, timestamp_ms: 0, stream_id: 1 };
+        let chunking = Chunking { chunk_stream: 4, chunk_size: INITIAL_CHUNK_SIZE };
+        write_message(&header, &[&[0; 100_000]], chunking, &mut message);
+        for _ in 0..messages {
+            let mut input = &message[..];
+            while link.read(&mut input).expect("valid").is_some() {}
+            let sent = link.take().unwrap_or_default();
+            let mut reader = Reader::new(Limits::default());
+            let mut sent = &sent[..];
+            while let Some(message) = reader.read(&mut sent).expect("our own") {
+                if let Some(Control::Acknowledgement(total)) = Control::parse(&message) {
+                    acknowledged.push(total);
+                }
+            }
+        }
+        acknowledged
+    }
+
+    #[test]
+    fn trap_7_acknowledgements_go_on_over_the_wrap_at_four_gibibytes() {
+        for start in [0, 0x7fff_ff00, u32::MAX - 2_000_000] {
+            let mut link = link(start);
+            let totals = acknowledged(&mut link, 60);
+            assert_eq!(totals.len(), 4, "one for each half of the default window");
+            let mut last = start;
+            for total in totals {
+                let step = total.wrapping_sub(last);
+                assert!((1_250_000..1_360_000).contains(&step), "{step}");
+                last = total;
+            }
+        }
+    }
+
+    #[test]
+    fn trap_7_the_handshake_is_not_counted() {
+        let mut link = link(0);
+        link.window = 200_000;
+        let [total] = acknowledged(&mut link, 1)[..] else { panic!("one") };
+        assert_eq!(total, 12 + 100_000 + 781);
+    }
+
+    #[test]
+    fn a_server_that_sets_our_bandwidth_gets_its_window_back_once() {
+        let mut link = Link::server(1, Limits::default());
+        for size in [1000u32, 1000, 2000] {
+            let header =
+                MessageHeader { kind: MessageKind::SET_PEER_BANDWIDTH, timestamp_ms: 0, stream_id: 0 };
+            let body = Bytes::from([&size.to_be_bytes()[..], &[2]].concat());
+            assert!(link.receive(Message { header, body }).is_none());
+        }
+        assert_eq!(link.queued(), 2 * 16);
+    }
+}

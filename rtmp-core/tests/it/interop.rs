@@ -54,7 +54,7 @@ impl Theirs {
         for result in results {
             match result {
                 ClientSessionResult::OutboundResponse(packet) => {
-                    self.server.handle_input(self.now, &packet.bytes)
+                    self.server.handle_input(self.now, &packet.bytes);
                 }
                 ClientSessionResult::RaisedEvent(event) => self.events.push(event),
                 ClientSessionResult::UnhandleableMessageReceived(_) => {}
@@ -181,7 +181,7 @@ impl Ours {
     fn run(&mut self) {
         loop {
             match self.client.poll_output() {
-                Output::Transmit(bytes) => self.to_server(&bytes),
+                Output::Transmit(bytes) => self.feed_server(&bytes),
                 Output::Event(event) => self.events.push(event),
                 Output::Timeout(_) if self.to_client.is_empty() => return,
                 Output::Timeout(_) => {
@@ -192,7 +192,7 @@ impl Ours {
         }
     }
 
-    fn to_server(&mut self, bytes: &[u8]) {
+    fn feed_server(&mut self, bytes: &[u8]) {
         let results = match &mut self.server {
             Some(server) => server.handle_input(bytes).expect("our chunks"),
             None => match self.handshake.process_bytes(bytes).expect("our handshake, signed as theirs") {

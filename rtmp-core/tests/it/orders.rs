@@ -30,7 +30,7 @@ fn run(wire: &mut Wire, steps: &[Step]) {
 }
 
 /// Runs an encoder's commands up to its request, lets it in, and expects every command to be answered and the publishing begun.
-fn publishes(connect: Object, steps: &[Step]) {
+fn publishes(connect: &Object, steps: &[Step]) {
     for step in [1, usize::MAX] {
         let mut wire = Wire::new(Config::default());
         wire.step = step;
@@ -64,7 +64,7 @@ fn app() -> Object {
 #[test]
 fn trap_8_obs_and_fmle() {
     publishes(
-        app().with("flashVer", "FMLE/3.0 (compatible; FMSc/1.0)"),
+        &app().with("flashVer", "FMLE/3.0 (compatible; FMSc/1.0)"),
         &[
             ("releaseStream", 2.0, 0, &[Text("key")]),
             ("FCPublish", 3.0, 0, &[Text("key")]),
@@ -77,7 +77,7 @@ fn trap_8_obs_and_fmle() {
 #[test]
 fn trap_8_ffmpeg() {
     publishes(
-        app().with("flashVer", "FMLE/3.0 (compatible; Lavf59.27.100)"),
+        &app().with("flashVer", "FMLE/3.0 (compatible; Lavf59.27.100)"),
         &[
             ("releaseStream", 2.0, 0, &[Text("key")]),
             ("FCPublish", 3.0, 0, &[Text("key")]),
@@ -91,7 +91,7 @@ fn trap_8_ffmpeg() {
 #[test]
 fn trap_8_gstreamer() {
     publishes(
-        app().with("capabilities", 15.0).with("objectEncoding", 0.0),
+        &app().with("capabilities", 15.0).with("objectEncoding", 0.0),
         &[
             ("releaseStream", 0.0, 0, &[Text("key")]),
             ("FCPublish", 0.0, 0, &[Text("key")]),
@@ -104,7 +104,7 @@ fn trap_8_gstreamer() {
 #[test]
 fn trap_8_haivision_creates_the_stream_first() {
     publishes(
-        app(),
+        &app(),
         &[
             ("createStream", 2.0, 0, &[]),
             ("FCPublish", 3.0, 0, &[Text("key")]),
@@ -123,13 +123,13 @@ fn trap_8_wirecast_waits_for_on_fc_publish() {
 
 #[test]
 fn trap_8_larix_says_little() {
-    publishes(app(), &[("createStream", 2.0, 0, &[]), ("publish", 0.0, 1, &[Text("key")])]);
+    publishes(&app(), &[("createStream", 2.0, 0, &[]), ("publish", 0.0, 1, &[Text("key")])]);
 }
 
 #[test]
 fn trap_8_commands_of_all_kinds_are_answered_in_any_order() {
     publishes(
-        app().with("objectEncoding", 3.0),
+        &app().with("objectEncoding", 3.0),
         &[
             ("FCSubscribe", 9.0, 0, &[Text("x")]),
             ("getStreamLength", 8.0, 0, &[Text("x")]),

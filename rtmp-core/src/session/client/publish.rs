@@ -11,6 +11,9 @@ use crate::message::{MessageHeader, MessageKind};
 /// Most tracks of a stream that is sent, so that a caller's mistake does not grow without bound.
 const MAX_TRACKS: usize = 64;
 
+/// A message's length has 24 bits (Adobe RTMP §5.3.1.2.1).
+const LONGEST_MESSAGE: usize = 0xff_ffff;
+
 /// Why something was not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -26,6 +29,12 @@ pub enum SendError {
         queued: usize,
         /// [`Config::queue_bytes`](super::Config::queue_bytes).
         limit: usize,
+    },
+    /// A frame of 16 MiB or more, which no message can carry.
+    #[error("frame of {len} bytes, a message carries at most 16777215")]
+    TooLong {
+        /// Its length in bytes.
+        len: usize,
     },
     /// More tracks than the 64 that can be sent.
     #[error("more than 64 tracks")]
@@ -111,6 +120,9 @@ impl ClientSession {
             return Err(SendError::Full { queued, limit });
         }
         let stream_id = *stream_id;
+        if frame.data.len() + Tag::MAX_HEAD_BYTES > LONGEST_MESSAGE {
+            return Err(SendError::TooLong { len: frame.data.len() });
+        }
         if let Some((headers, tag)) = sender.messages(frame) {
             headers.iter().chain([&tag]).for_each(|tag| self.send_tag(stream_id, tag));
         }
