@@ -36,6 +36,7 @@
 mod accept;
 mod client;
 mod driver;
+pub mod fanout;
 mod listen;
 mod merge;
 mod play;
