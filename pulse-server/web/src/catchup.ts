@@ -8,6 +8,8 @@ export interface Reading {
   readonly buffer: number;
   /** Whether the viewer wants to be at the live edge (has not paused or gone back). */
   readonly following: boolean;
+  /** Within the first moments, when a skip is not yet noticed as one. */
+  readonly fresh: boolean;
   /** The rate in force. */
   readonly rate: number;
 }
@@ -21,7 +23,7 @@ export const MAX_RATE = 1.1;
 const MIN_RATE = 0.95;
 
 /** Above the server's PART-HOLD-BACK: room for a late part. */
-const CUSHION = 0.15;
+export const CUSHION = 0.15;
 
 /** Catch-up begins this far behind the target and ends this close to it, so that the rate does not flutter. */
 const BEGIN = 0.1;
@@ -33,6 +35,10 @@ const DRY = 0.12;
 /** Further behind than this (a sleeping laptop, a long stall), a jump is kinder than minutes at a higher rate. */
 const JUMP = 5;
 
+/** A slow start is made good by one jump from this far behind, if that leaves this much buffered. */
+const FRESH_JUMP = 0.7;
+const FRESH_BUFFER = 0.3;
+
 /** The latency to aim for, from what the playlist asks for (PART-HOLD-BACK plus what hls.js added after stalls). */
 export function targetOf(holdBack: number): number {
   return holdBack + CUSHION;
@@ -42,10 +48,11 @@ export function targetOf(holdBack: number): number {
  * The next move of the gentle catch-up. hls.js has one of its own, but that acts only while more
  * than a second is buffered, which a viewer 0.7 s behind the live edge never has.
  */
-export function nextMove({ latency, target, buffer, following, rate }: Reading): Move {
+export function nextMove({ latency, target, buffer, following, fresh, rate }: Reading): Move {
   const behind = latency - target;
   if (!following) return { kind: 'rate', rate: 1 };
   if (behind > JUMP) return { kind: 'jump' };
+  if (fresh && behind > FRESH_JUMP && buffer - behind > FRESH_BUFFER) return { kind: 'jump' };
   if (buffer < DRY) return { kind: 'rate', rate: MIN_RATE };
   const wanted = behind > BEGIN || (rate > 1 && behind > DONE);
   if (!wanted || buffer < 2 * DRY) return { kind: 'rate', rate: 1 };

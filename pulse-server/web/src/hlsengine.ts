@@ -1,6 +1,6 @@
 import type HlsType from 'hls.js';
 import type { ErrorData, LevelDetails } from 'hls.js';
-import { nextMove, targetOf } from './catchup.ts';
+import { CUSHION, nextMove, targetOf } from './catchup.ts';
 import type { Choice, Engine, EngineEvents, Position } from './engine.ts';
 import { hlsConfig } from './hlsconfig.ts';
 import { audioLabel, qualityLabel } from './labels.ts';
@@ -20,6 +20,9 @@ const ENDED_MS = 750;
 /** A player that has seen nothing but gaps starts anew this long after the encoder's return: enough parts to start from. */
 const FRESH_START_MS = 1_000;
 
+/** How long a start counts as fresh, see `catchup.ts`. */
+const FRESH_MS = 1_500;
+
 /** `wallLatency` is believed if it is this close to what the playlist says; else the viewer's clock is wrong. */
 const CLOCK_TOLERANCE_S = 3;
 
@@ -34,6 +37,7 @@ export class HlsEngine implements Engine {
   #following = true;
   #away = false;
   #endlist = false;
+  #firstMoveAt: number | null = null;
   #discontinuities: number | null = null;
   #lastTime = -1;
   #movedAt = performance.now();
@@ -95,7 +99,7 @@ export class HlsEngine implements Engine {
   goLive(): void {
     this.#following = true;
     const edge = this.#hls.liveSyncPosition;
-    if (edge !== null) this.#video.currentTime = edge;
+    if (edge !== null) this.#video.currentTime = edge - CUSHION;
   }
 
   leaveLive(): void {
@@ -179,10 +183,18 @@ export class HlsEngine implements Engine {
       target: position.target,
       buffer: this.#hls.mainForwardBufferInfo?.len ?? 0,
       following: this.#following,
+      fresh: this.#isFresh(),
       rate: this.#video.playbackRate,
     });
     if (move.kind === 'jump') this.goLive();
     else if (this.#video.playbackRate !== move.rate) this.#video.playbackRate = move.rate;
+  }
+
+  /** Measured from the first tick with a picture. */
+  #isFresh(): boolean {
+    const now = performance.now();
+    this.#firstMoveAt ??= now;
+    return now - this.#firstMoveAt < FRESH_MS;
   }
 
   #watch(): void {

@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { MAX_RATE, nextMove, targetOf, type Reading } from '../src/catchup.ts';
 
 const target = targetOf(0.6);
-const at = (reading: Partial<Reading>) => nextMove({ latency: target, target, buffer: 0.5, following: true, rate: 1, ...reading });
+const at = (reading: Partial<Reading>) => nextMove({ latency: target, target, buffer: 0.5, following: true, fresh: false, rate: 1, ...reading });
 const rate = (reading: Partial<Reading>): number => {
   const move = at(reading);
   return move.kind === 'rate' ? move.rate : NaN;
@@ -33,6 +33,12 @@ test('a thin buffer is never played faster, a dry one slower', () => {
 
 test('far behind it jumps', () => {
   assert.deepEqual(at({ latency: target + 30 }), { kind: 'jump' });
+});
+
+test('a slow start is made good by a jump, but only into what is buffered', () => {
+  assert.deepEqual(at({ latency: target + 1.5, buffer: 2, fresh: true }), { kind: 'jump' });
+  assert.equal(at({ latency: target + 1.5, buffer: 1.6, fresh: true }).kind, 'rate');
+  assert.equal(at({ latency: target + 1.5, buffer: 2, fresh: false }).kind, 'rate');
 });
 
 test('a viewer who went back is left in peace', () => {

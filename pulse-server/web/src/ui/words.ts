@@ -16,7 +16,7 @@ export function wordsFor(view: View, detail: string): Words | null {
     case 'loading':
       return { title: 'Loading', text: '', button: null };
     case 'starting':
-      return { title: 'About to start', text: 'The broadcast is connected; the first pictures are on their way.', button: null };
+      return { title: 'About to start', text: 'Waiting for the first pictures from the broadcaster.', button: null };
     case 'interrupted':
       return { title: 'The broadcaster lost the connection', text: 'It goes on here as soon as they are back.', button: null };
     case 'reconnecting':
