@@ -1,0 +1,81 @@
+//! Many publishers, paced in real time.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context;
+use serde_json::json;
+
+use crate::clip::GOP_MS;
+use crate::meter::{Meter, Span};
+use crate::rtmp::publish::Publisher;
+
+/// Arguments of `publish`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// Where to; `{n}` becomes the publisher's number.
+    #[arg(long)]
+    pub url: String,
+    /// How many.
+    #[arg(long, default_value_t = 1)]
+    pub count: usize,
+    #[command(flatten)]
+    span: Span,
+}
+
+/// Connects the publishers over one GOP, so that their key frames do not coincide, prints `{"ready": true}` when all are accepted,
+/// and measures after the warm-up.
+///
+/// # Errors
+/// When a publisher is refused or dropped.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let wire = super::wire(args.span.warm + args.span.seconds)?;
+    let mut meter = Meter::new(&args.span);
+    let mut publishers = Vec::new();
+    let began = Instant::now();
+    let apart = Duration::from_millis(u64::from(GOP_MS)) / args.count.max(1) as u32;
+    for n in 0..args.count {
+        while began.elapsed() < apart * n as u32 {
+            round(&mut publishers)?;
+        }
+        publishers.push(Publisher::connect(&super::numbered(&args.url, n), Arc::clone(&wire))?);
+    }
+    while publishers.iter().any(|publisher| publisher.accepted().is_none()) {
+        anyhow::ensure!(began.elapsed() < Duration::from_secs(30), "not all publishers were accepted in 30 s");
+        round(&mut publishers)?;
+    }
+    super::print(&json!({"ready": true}));
+    until(&mut publishers, Instant::now() + args.span.warm())?;
+    meter.begin();
+    let (bytes, blocked) = totals(&publishers);
+    until(&mut publishers, Instant::now() + args.span.window())?;
+    let (bytes_after, blocked_after) = totals(&publishers);
+    super::print(&meter.end(json!({
+        "load": "publish",
+        "count": args.count,
+        "bytes": bytes_after - bytes,
+        "blocked": blocked_after - blocked,
+    })));
+    Ok(())
+}
+
+fn until(publishers: &mut [Publisher], end: Instant) -> anyhow::Result<()> {
+    while Instant::now() < end {
+        round(publishers)?;
+    }
+    Ok(())
+}
+
+/// A millisecond's work. Sleeping takes what is left of it, so that the tool does not spin.
+fn round(publishers: &mut [Publisher]) -> anyhow::Result<()> {
+    for (n, publisher) in publishers.iter_mut().enumerate() {
+        publisher.tick(Instant::now(), None).with_context(|| format!("publisher {n}"))?;
+    }
+    std::thread::sleep(Duration::from_millis(1));
+    Ok(())
+}
+
+fn totals(publishers: &[Publisher]) -> (u64, u64) {
+    let bytes = publishers.iter().map(Publisher::written).sum();
+    (bytes, publishers.iter().map(Publisher::blocked).sum())
+}
