@@ -21,7 +21,7 @@ impl Value {
             }
             Self::EcmaArray(object) => {
                 out.put_u8(marker::ECMA_ARRAY);
-                out.put_u32(wire_len(object.len()));
+                out.put_u32(wire_len(members(object).count()));
                 encode_members(object, out);
             }
             Self::Array(values) => {
@@ -55,15 +55,18 @@ pub fn encode_str(text: &str, out: &mut BytesMut) {
     out.put_slice(text.as_bytes());
 }
 
-/// Members and the end marker. AMF0 has no name longer than 65,535 bytes, nor an empty one before the end: such members
-/// are left out.
+/// The members that can be written: AMF0 has no name longer than 65,535 bytes, nor an empty one before the end.
+fn members(object: &Object) -> impl Iterator<Item = (u16, &str, &Value)> {
+    let named = object.iter().filter(|(name, _)| !name.is_empty());
+    named.filter_map(|(name, value)| Some((u16::try_from(name.len()).ok()?, name, value)))
+}
+
+/// Members and the end marker.
 fn encode_members(object: &Object, out: &mut BytesMut) {
-    for (name, value) in object.iter() {
-        if let (false, Ok(len)) = (name.is_empty(), u16::try_from(name.len())) {
-            out.put_u16(len);
-            out.put_slice(name.as_bytes());
-            value.encode(out);
-        }
+    for (len, name, value) in members(object) {
+        out.put_u16(len);
+        out.put_slice(name.as_bytes());
+        value.encode(out);
     }
     out.put_slice(&[0, 0, marker::OBJECT_END]);
 }
@@ -86,6 +89,13 @@ mod tests {
             assert_eq!(out[0], if len == 65_535 { marker::STRING } else { marker::LONG_STRING });
             assert_eq!(Decoder::new(&out, Limits::default()).next_value(), Ok(Some(value)));
         }
+    }
+
+    #[test]
+    fn an_ecma_array_counts_what_it_writes() {
+        let mut out = BytesMut::new();
+        Value::EcmaArray(Object::new().with("", true).with("a", true)).encode(&mut out);
+        assert_eq!(&out[..], [8, 0, 0, 0, 1, 0, 1, b'a', 1, 1, 0, 0, 9]);
     }
 
     #[test]
