@@ -1,6 +1,6 @@
 //! FLV tag bodies, which are also RTMP's media messages, to tracks and frames, and back.
 //!
-//! [`Demuxer`] reads what a publisher sends, [`Muxer`] writes what a player gets, and [`file`] frames tags as an FLV file or an
+//! [`Demuxer`] reads what a publisher sends, [`Muxer`] writes what a player gets, and [`mod@file`] frames tags as an FLV file or an
 //! HTTP-FLV stream. They speak legacy FLV (Adobe Video File Format 10.1, annex E) and Enhanced RTMP (veovera E-RTMP v2,
 //! "Enhanced Audio" and "Enhanced Video"), and do not copy payloads.
 //!

@@ -2,7 +2,6 @@
 
 use bytes::Bytes;
 
-use crate::amf::{self, Decoder, Value};
 use crate::command::values_of;
 use crate::flv::TagKind;
 use crate::message::{Message, MessageKind};
@@ -24,8 +23,29 @@ pub(super) fn tag(message: Message) -> Option<(TagKind, Bytes)> {
 
 /// Script messages that concern one connection to one server: whoever passes them on, as nginx-rtmp does, means nothing by it.
 fn is_players_own(body: &[u8]) -> bool {
-    match Decoder::new(body, amf::Limits::default()).next_value() {
-        Ok(Some(Value::String(name))) => name == "|RtmpSampleAccess" || name == "onStatus",
-        _ => false,
+    // An AMF0 string with its length.
+    const NAMES: [&[u8]; 2] = [b"\x02\x00\x11|RtmpSampleAccess", b"\x02\x00\x08onStatus"];
+    NAMES.iter().any(|name| body.starts_with(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::BytesMut;
+
+    use super::*;
+    use crate::amf::encode_str;
+    use crate::message::MessageHeader;
+
+    #[test]
+    fn what_a_server_says_to_its_players_is_no_media() {
+        for (name, passed) in
+            [("|RtmpSampleAccess", false), ("onStatus", false), ("onStatusX", true), ("onMetaData", true)]
+        {
+            let mut body = BytesMut::new();
+            encode_str(name, &mut body);
+            let header = MessageHeader { kind: MessageKind::DATA_AMF0, timestamp_ms: 0, stream_id: 1 };
+            let found = tag(Message { header, body: body.freeze() });
+            assert_eq!(found.is_some(), passed, "{name}");
+        }
     }
 }

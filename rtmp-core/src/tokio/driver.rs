@@ -109,8 +109,9 @@ pub(super) struct Driver<Io, S> {
     unsent_bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
     merge: Merge,
-    /// The last read emptied the connection, and what it yielded had media in it.
+    /// The last read emptied the connection.
     drained: bool,
+    /// Media have come: reads may be merged from here on.
     media: bool,
 }
 
@@ -222,7 +223,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
 
     /// Reads what there is; `false` when there is nothing, or it is not time.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
-        if std::mem::take(&mut self.media) && self.drained {
+        // Not only after reads that ended a message: ffmpeg writes a message's header apart from its body.
+        if self.media && std::mem::take(&mut self.drained) {
             self.merge.hold();
         }
         if self.unsent_bytes > S::READ_WHILE_QUEUED || self.merge.poll_go(cx).is_pending() {

@@ -1,7 +1,8 @@
 //! Reading many publishers in step, several messages at a time.
 //!
-//! An encoder writes some 70 messages a second, and a wake-up for each costs more than the bytes. After a read that yielded
-//! media a publisher is left alone until the next tick of a clock that all share, and what came meanwhile is read at once.
+//! An encoder writes some 70 messages a second, and a wake-up for each costs more than the bytes. Once media have come, a
+//! publisher is left alone after each read until the next tick of a clock that all share, and what came meanwhile is read at
+//! once.
 
 use std::pin::Pin;
 use std::sync::OnceLock;
@@ -28,7 +29,7 @@ impl Merge {
         Self { period, sleep: None, waiting: false }
     }
 
-    /// Media were read, and no more was there.
+    /// What there was has been read.
     pub(super) fn hold(&mut self) {
         if self.period.is_zero() {
             return;
