@@ -120,21 +120,18 @@ impl Broadcast {
         let mut state = self.lock();
         let reader = match state.ring.entry_point() {
             Some(entry) => state.reader_at(entry, Arc::clone(&state.tracks_at_entry)),
-            None => Reader {
-                waiting: Some(None),
-                ..state.reader_at(state.ring.next(), Arc::clone(&state.tracks))
-            },
+            None => state.reader_at_next_key(),
         };
-        let slot = match state.readers.iter().position(Option::is_none) {
-            Some(slot) => slot,
-            None => {
-                state.readers.push(None);
-                state.readers.len() - 1
-            }
-        };
-        if let Some(place) = state.readers.get_mut(slot) {
-            *place = Some(reader);
-        }
+        let slot = state.add(reader);
+        drop(state);
+        Subscriber { broadcast: self.clone(), slot }
+    }
+
+    /// Starts reading at the next key frame, closer to live than [`Broadcast::subscribe`] and later with a picture.
+    pub fn subscribe_live(&self) -> Subscriber {
+        let mut state = self.lock();
+        let reader = state.reader_at_next_key();
+        let slot = state.add(reader);
         drop(state);
         Subscriber { broadcast: self.clone(), slot }
     }
@@ -252,6 +249,20 @@ fn entry_track(tracks: &[Track]) -> Option<TrackId> {
 impl State {
     fn reader_at(&self, cursor: u64, tracks: Arc<[Track]>) -> Reader {
         Reader { cursor, tracks: Some(tracks), skipped: 0, waiting: None, waker: None }
+    }
+
+    fn reader_at_next_key(&self) -> Reader {
+        Reader { waiting: Some(None), ..self.reader_at(self.ring.next(), Arc::clone(&self.tracks)) }
+    }
+
+    /// Gives a reader a slot.
+    fn add(&mut self, reader: Reader) -> usize {
+        if let Some((slot, place)) = self.readers.iter_mut().enumerate().find(|(_, place)| place.is_none()) {
+            *place = Some(reader);
+            return slot;
+        }
+        self.readers.push(Some(reader));
+        self.readers.len() - 1
     }
 
     /// The next thing for the reader in `slot`; `None` when it has caught up.
@@ -410,6 +421,19 @@ mod tests {
         let received = drain(&mut broadcast.subscribe());
         assert_eq!(received.first(), Some(&Received::Tracks(video())));
         assert_eq!(times(&received), [3, 4]);
+    }
+
+    #[test]
+    fn a_live_joiner_starts_at_the_next_key_frame() {
+        let (mut publisher, broadcast) = broadcast(Config::default());
+        publisher.tracks(video());
+        publisher.frame(frame(0, true));
+        let mut joiner = broadcast.subscribe_live();
+        publisher.frame(frame(1, false));
+        publisher.frame(frame(2, true));
+        let received = drain(&mut joiner);
+        assert_eq!(received.first(), Some(&Received::Tracks(video())));
+        assert_eq!(times(&received), [2]);
     }
 
     #[test]

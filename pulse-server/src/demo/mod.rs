@@ -30,8 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// When the configuration is wrong, the server cannot start or ffmpeg is missing.
 pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let sources = args.serve.sources();
-    let (mut config, warnings) = Config::load(&sources)?;
+    let (mut config, mut warnings) = Config::load(&sources)?;
     let level = logging::start(&config.log);
+    // The demonstration brings a stream of its own.
+    warnings.retain(|warning| warning.field != "streams");
     warn(&warnings);
     let key = stream_key(&config.data_dir)?;
     config.streams.retain(|stream| stream.id != STREAM);

@@ -86,6 +86,7 @@ fn broadcasting(config: &Config) -> broadcast::Config {
 fn fanning_out(config: &Config) -> fanout::Config {
     let mut fanning_out = fanout::Config::default();
     fanning_out.batch = Duration::from_millis(config.rtmp.batch_ms);
+    fanning_out.gop_cache = config.rtmp.gop_cache;
     fanning_out.max_stall = Duration::from_secs(config.rtmp.stall_timeout_s);
     bound(&mut fanning_out.bounds, config);
     fanning_out

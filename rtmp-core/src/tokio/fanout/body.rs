@@ -16,15 +16,20 @@ pub struct Body {
     shared: Arc<Shared>,
     slot: usize,
     cursor: Option<u64>,
+    /// The first batch it may begin at.
+    not_before: u64,
     falls: u32,
     end: Option<End>,
 }
 
 impl Body {
     pub(super) fn new(shared: Arc<Shared>) -> Self {
-        let slot = shared.lock().add_slot(None);
+        let mut state = shared.lock();
+        let slot = state.add_slot(None);
+        let not_before = if shared.config.gop_cache { 0 } else { state.ring.next() };
+        drop(state);
         shared.wanted.notify_one();
-        Self { shared, slot, cursor: None, falls: 0, end: None }
+        Self { shared, slot, cursor: None, not_before, falls: 0, end: None }
     }
 
     /// The next bytes; `None` at the end, whose reason is [`Body::end`]. Cancel-safe.
@@ -37,10 +42,10 @@ impl Body {
         if self.end.is_some() {
             return Poll::Ready(None);
         }
-        let Self { shared, slot, cursor, falls, .. } = self;
+        let Self { shared, slot, cursor, not_before, falls, .. } = self;
         let max_falls = shared.config.max_falls;
         let found = shared.poll_slot(*slot, cx, |state| {
-            let found = read(state, cursor, falls, max_falls);
+            let found = read(state, cursor, *not_before, falls, max_falls);
             state.set_cursor(*slot, cursor.unwrap_or(u64::MAX));
             found
         });
@@ -73,6 +78,7 @@ impl Drop for Body {
 fn read(
     state: &State,
     cursor: &mut Option<u64>,
+    not_before: u64,
     falls: &mut u32,
     max_falls: u32,
 ) -> Option<Result<Bytes, End>> {
@@ -92,7 +98,7 @@ fn read(
             return Some(Err(End::TooSlow));
         }
     }
-    let Some((number, batch)) = state.entry_point() else {
+    let Some((number, batch)) = state.entry_point().filter(|(number, _)| *number >= not_before) else {
         return state.ended.then_some(Err(End::StreamEnded));
     };
     let mut start = batch.start.clone().unwrap_or_default();

@@ -33,7 +33,9 @@ pub(super) async fn run(shared: Arc<Shared>, broadcast: Broadcast) {
             }
             shared.wanted.notified().await;
         }
-        let driver = Driver::new(&shared, broadcast.subscribe());
+        let subscriber =
+            if shared.config.gop_cache { broadcast.subscribe() } else { broadcast.subscribe_live() };
+        let driver = Driver::new(&shared, subscriber);
         match driver.follow().await {
             Stop::Ended => return shared.announce(|state| state.ended = true),
             Stop::Closed => return,

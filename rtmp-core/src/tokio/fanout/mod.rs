@@ -47,6 +47,9 @@ pub struct Config {
     pub batch: Duration,
     /// Bounds of the ring of wire bytes. It holds what the slowest player needs, and the newest group of pictures.
     pub bounds: Bounds,
+    /// Whether who joins gets everything since the last key frame, and so a picture at once. Without it one waits for the next key
+    /// frame, and is closer to live. Default true.
+    pub gop_cache: bool,
     /// How long a connection may take nothing. Default 10 s.
     pub max_stall: Duration,
     /// The how-manieth fall off the ring ends a player. Default 2.
@@ -62,6 +65,7 @@ impl Default for Config {
         Self {
             batch: Duration::from_millis(50),
             bounds: Bounds::default(),
+            gop_cache: true,
             max_stall: Duration::from_secs(10),
             max_falls: 2,
             linger: Duration::from_secs(10),

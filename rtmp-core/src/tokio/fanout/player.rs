@@ -55,6 +55,8 @@ pub(super) struct Player {
     unsettled: usize,
     /// `None` until there is somewhere to begin.
     cursor: Option<Cursor>,
+    /// Without a GOP cache: the first batch it may begin at.
+    not_before: Option<u64>,
     paused: bool,
     audio: bool,
     video: bool,
@@ -115,6 +117,7 @@ impl Player {
             queued,
             unsettled: 0,
             cursor: None,
+            not_before: None,
             paused: false,
             audio: true,
             video: true,
@@ -240,8 +243,10 @@ impl Player {
             }
             self.cursor = None;
         }
+        let not_before = if config.gop_cache { 0 } else { *self.not_before.get_or_insert(window.next()) };
         if self.cursor.is_none()
             && let Some((batch, start)) = window.entry_point()
+            && batch >= not_before
         {
             self.push_first(start);
             self.cursor = Some(Cursor { batch, offset: 0 });

@@ -1,5 +1,7 @@
 //! Players that keep up.
 
+use std::task::{Context, Waker};
+
 use super::stream::*;
 use super::*;
 
@@ -24,6 +26,32 @@ fn a_joiner_gets_headers_and_the_group_of_pictures_at_once() {
         assert_eq!((second.written(), began.elapsed()), (sink.written(), Duration::ZERO));
         assert_eq!(messages(&sink.written())[0].header.timestamp_ms, 80);
         assert_eq!(fanout.stats().audience, 2);
+    });
+}
+
+#[test]
+fn without_a_gop_cache_a_joiner_begins_at_the_next_key_frame() {
+    run(async {
+        let mut stream = Stream::new();
+        stream.key(0);
+        stream.picture(40);
+        let config = Config { gop_cache: false, ..config() };
+        let fanout = Fanout::new(stream.broadcast.clone(), rtmp(WireForm::Legacy), config);
+        let mut joiners = Vec::new();
+        for at in [80, 160] {
+            let sink = Sink::open();
+            let delivery = fanout.attach(sink.clone(), hello());
+            let mut body = fanout.body();
+            tick().await;
+            assert_eq!(sink.written(), hello(), "the cached pictures are not for it");
+            stream.picture(at);
+            stream.key(at + 40);
+            tick().await;
+            assert_eq!(kinds(&sink.written()), "mVAk");
+            let waited = body.poll_next(&mut Context::from_waker(Waker::noop()));
+            assert!(waited.is_ready());
+            joiners.push((delivery, body));
+        }
     });
 }
 
