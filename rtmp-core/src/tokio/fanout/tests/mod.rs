@@ -3,6 +3,7 @@
 
 mod audience;
 mod bodies;
+mod sessions;
 mod sink;
 mod slow;
 mod stream;
