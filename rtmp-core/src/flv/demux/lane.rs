@@ -12,37 +12,25 @@ pub(super) struct Lane {
     /// The last header received, to recognise a repetition; empty when the track was derived from its frames.
     pub(super) header: Bytes,
     pub(super) shape: Shape,
-    /// The dynamic range that a colour description gave, which outlives changes of the header.
-    colour: Option<VideoRange>,
 }
 
 impl Lane {
     pub(super) fn new(track: Track, header: Bytes, shape: Shape) -> Self {
-        Self { track, header, shape, colour: None }
+        Self { track, header, shape }
     }
 
-    /// Takes the place of `before`, with its colour description.
-    pub(super) fn succeed(&mut self, before: &Self) {
-        self.colour = before.colour;
-        self.paint();
-    }
-
-    /// Heeds a colour description; whether the track changed by it.
+    /// Heeds a colour description, or that it was taken back; whether the track changed by it.
     pub(super) fn set_colour(&mut self, colour: Option<VideoRange>) -> bool {
-        let before = self.track.params.clone();
-        self.colour = colour;
-        if colour.is_none()
-            && let Ok(header) = media_core::codec::parse_config(self.track.codec, &self.track.config)
-        {
-            self.track.params = header.params;
-        }
-        self.paint();
-        self.track.params != before
-    }
-
-    fn paint(&mut self) {
-        if let (Some(colour), Params::Video(video)) = (self.colour, &mut self.track.params) {
-            video.range = colour;
+        let range = colour.or_else(|| {
+            let header = media_core::codec::parse_config(self.track.codec, &self.track.config).ok()?;
+            match header.params {
+                Params::Video(video) => Some(video.range),
+                _ => None,
+            }
+        });
+        match (&mut self.track.params, range) {
+            (Params::Video(video), Some(range)) => std::mem::replace(&mut video.range, range) != range,
+            _ => false,
         }
     }
 }

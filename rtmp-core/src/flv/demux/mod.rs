@@ -6,6 +6,7 @@ mod video;
 mod why;
 
 use bytes::Bytes;
+use media_core::track::VideoRange;
 use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
 
 use super::TagKind;
@@ -56,6 +57,8 @@ pub enum Media {
 pub struct Demuxer {
     limits: Limits,
     lanes: Vec<Lane>,
+    /// The dynamic ranges that colour descriptions gave. They come before the headers too, and outlive their changes.
+    colours: Vec<(TrackId, VideoRange)>,
     data_track: bool,
     out: Vec<Media>,
 }
@@ -82,7 +85,7 @@ impl Stamp {
 impl Demuxer {
     /// A demuxer that has seen nothing.
     pub fn new(limits: Limits) -> Self {
-        Self { limits, lanes: Vec::new(), data_track: false, out: Vec::new() }
+        Self { limits, lanes: Vec::new(), colours: Vec::new(), data_track: false, out: Vec::new() }
     }
 
     /// Reads one message body and yields what it means, in order. Not taking the items is the same as dropping them.
@@ -159,8 +162,10 @@ impl Demuxer {
 
     /// Makes `lane` the current one of its track and says so.
     fn announce(&mut self, mut lane: Lane) -> Result<(), Why> {
+        if let Some(&(_, colour)) = self.colours.iter().find(|(id, _)| *id == lane.track.id) {
+            lane.set_colour(Some(colour));
+        }
         if let Some(known) = self.lane(lane.track.id) {
-            lane.succeed(known);
             let track = lane.track.clone();
             *known = lane;
             self.out.push(Media::Track(track));

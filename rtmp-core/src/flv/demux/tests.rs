@@ -475,6 +475,17 @@ fn a_colour_description_changes_the_range_until_it_is_taken_back() {
 }
 
 #[test]
+fn a_colour_description_may_come_before_the_header_and_outlives_its_changes() {
+    let mut demuxer = Demuxer::default();
+    let early = video(&mut demuxer, 0, &[b"\x94hvc1", &colour(Some(18.0))]);
+    assert_eq!(why(&early), &Why::Description { track: V0 });
+    let media = video(&mut demuxer, 0, &[b"\x90hvc1", &hvcc()]);
+    assert_eq!(only_track(&media).video().unwrap().range, VideoRange::Hlg);
+    let media = video(&mut demuxer, 0, &[b"\x90avc1", &avcc()]);
+    assert_eq!(only_track(&media).video().unwrap().range, VideoRange::Hlg);
+}
+
+#[test]
 fn opus_without_a_head_is_stereo_until_told_otherwise() {
     let mut demuxer = Demuxer::default();
     let channels = |media: &[Media]| only_track(media).audio().unwrap().channels;

@@ -246,9 +246,15 @@ impl Demuxer {
     }
 
     fn colour(&mut self, id: TrackId, body: &Bytes) -> Result<(), Why> {
-        let range = metadata::read_colour(body)?;
+        let colour = metadata::read_colour(body)?;
+        self.colours.retain(|(track, _)| *track != id);
+        if let Some(range) = colour
+            && self.colours.len() < self.limits.max_tracks
+        {
+            self.colours.push((id, range));
+        }
         if let Some(lane) = self.lane(id)
-            && lane.set_colour(range)
+            && lane.set_colour(colour)
         {
             let track = lane.track.clone();
             self.out.push(Media::Track(track));
