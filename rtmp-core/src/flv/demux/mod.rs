@@ -6,6 +6,7 @@ mod video;
 mod why;
 
 use bytes::Bytes;
+use media_core::codec::flac::StreamInfo;
 use media_core::track::VideoRange;
 use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
 
@@ -149,7 +150,7 @@ impl Demuxer {
         // A copy, so that a header kept for hours does not keep the buffer it was received in.
         let config = Bytes::copy_from_slice(header);
         if let Ok(lane) = self.lane_of(id, codec)
-            && (lane.header == config || lane.track.config == config)
+            && (lane.header == config || says_the_same(codec, &lane.track.config, &config))
         {
             lane.header = config;
             return Err(Why::RepeatedHeader { track: id });
@@ -178,6 +179,19 @@ impl Demuxer {
         self.lanes.push(lane);
         Ok(())
     }
+}
+
+/// Whether a decoder could go on with either record.
+fn says_the_same(codec: Codec, one: &[u8], other: &[u8]) -> bool {
+    if codec == Codec::Flac
+        && let (Ok(one), Ok(other)) = (StreamInfo::parse(one), StreamInfo::parse(other))
+    {
+        // FFmpeg sends a header again at the end, with the frame sizes, the length and the checksum of what it was.
+        let format =
+            |info: &StreamInfo<'_>| (info.sample_rate, info.channels, info.bits_per_sample, info.max_block);
+        return format(&one) == format(&other);
+    }
+    one == other
 }
 
 #[cfg(test)]

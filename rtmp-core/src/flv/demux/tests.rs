@@ -505,6 +505,21 @@ fn a_bare_streaminfo_gets_its_signature() {
 }
 
 #[test]
+fn a_streaminfo_that_only_sums_up_is_no_change() {
+    let mut demuxer = Demuxer::default();
+    only_track(&audio(&mut demuxer, 0, &[b"\x90fLaC", &flac_head()]));
+    let mut summed_up = flac_head().to_vec();
+    summed_up[8 + 4..8 + 10].copy_from_slice(&[0, 0, 12, 0, 1, 0]);
+    summed_up[8 + 18..].fill(7);
+    let media = audio(&mut demuxer, 9, &[b"\x90fLaC", &summed_up]);
+    assert_eq!(why(&media), &Why::RepeatedHeader { track: A0 });
+    // 96 kHz.
+    summed_up[8 + 10..8 + 13].copy_from_slice(&[0x17, 0x70, 0x02]);
+    let media = audio(&mut demuxer, 9, &[b"\x90fLaC", &summed_up]);
+    assert_eq!(only_track(&media).audio().unwrap().sample_rate, 96_000);
+}
+
+#[test]
 fn script_messages_are_frames_of_the_data_track() {
     let mut demuxer = Demuxer::default();
     let text = b"\x02\x00\x0aonTextData\x05";
