@@ -10,11 +10,13 @@ use super::{Framing, Lane, Muxer, Tag, form, kind};
 use crate::amf::{Object, Value};
 
 impl Muxer {
-    /// `onMetaData` and the sequence headers of all tracks carried, stamped with the time of the frame that follows them.
+    /// `onMetaData` and the sequence headers of all tracks carried, the latter stamped with the time of the frame that follows them.
+    ///
+    /// `onMetaData` is stamped with 0 at any time: FFmpeg takes one that bears another time for a track of subtitles.
     pub fn headers(&self, timestamp_ms: u32) -> Vec<Tag> {
         let metadata =
             self.carried.iter().any(|lane| lane.framing != Framing::Script).then(|| self.metadata());
-        let metadata = metadata.map(|metadata| Tag::new(TagKind::Script, timestamp_ms, metadata));
+        let metadata = metadata.map(|metadata| Tag::new(TagKind::Script, 0, metadata));
         metadata
             .into_iter()
             .chain(self.carried.iter().filter_map(|lane| header(lane, timestamp_ms)))

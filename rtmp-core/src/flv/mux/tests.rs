@@ -53,6 +53,14 @@ fn legacy_layouts() {
     assert_eq!(end, [&b"\x17\x02\x00\x00\x00"[..]]);
 }
 
+/// FFmpeg makes a track of subtitles of an `onMetaData` that bears another time.
+#[test]
+fn metadata_is_stamped_zero_and_headers_with_their_frame() {
+    let muxer = muxer(WireForm::Legacy, &[track(TrackId::video(0), Codec::H264, b"avcC")]);
+    let times: Vec<_> = muxer.headers(4_021).iter().map(|tag| (tag.kind, tag.timestamp_ms)).collect();
+    assert_eq!(times, [(TagKind::Script, 0), (TagKind::Video, 4_021)]);
+}
+
 #[test]
 fn legacy_mp3_names_its_rate() {
     for (rate, channels, first) in
