@@ -62,7 +62,10 @@ impl Clip {
             let Item::Tag { kind, timestamp_ms, body } = item else { continue };
             let tag = Tag { kind, at_ms: timestamp_ms, body };
             match (kind, tag.body.get(1)) {
-                (TagKind::Script, _) => headers.push(Tag { body: set_data_frame(&tag.body), at_ms: 0, ..tag }),
+                (TagKind::Script, _) => {
+                    let body = set_data_frame(&tag.body);
+                    headers.push(Tag { body, at_ms: 0, ..tag });
+                }
                 (_, Some(0)) => headers.push(Tag { at_ms: 0, ..tag }),
                 (TagKind::Video, _) => video.push(tag),
                 (TagKind::Audio, _) => audio.push(tag),

@@ -80,7 +80,7 @@ impl Connection {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => break,
                 Err(_) => return false,
             }
-            if front.is_empty() {
+            if front.start == front.end {
                 self.behind.pop_front();
             }
         }

@@ -127,8 +127,7 @@ async fn view(args: &Args, record: &RefCell<Record>, publisher: &Option<Backgrou
     let (address, path) = split_url(&args.url)?;
     let mut client = Client::connect(address).await?;
     let multivariant = expect_ok(client.get(&path, Body::Keep).await?, &path)?;
-    let playlists: Vec<_> =
-        renditions(&multivariant.body)?.iter().map(|uri| resolve(&path, uri)).collect();
+    let playlists: Vec<_> = renditions(&multivariant.body)?.iter().map(|uri| resolve(&path, uri)).collect();
     ensure!(playlists.len() == 2, "one video and one audio playlist were expected");
     drop(client);
     let follow = |playlist| follow(address, playlist, args.hint, record, publisher);

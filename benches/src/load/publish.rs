@@ -1,7 +1,7 @@
 //! Many publishers, paced in real time.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use serde_json::json;
@@ -23,8 +23,8 @@ pub struct Args {
     span: Span,
 }
 
-/// Connects the publishers over one GOP, so that their key frames do not coincide, prints `{"ready": true}` when all are accepted,
-/// and measures after the warm-up.
+/// Connects the publishers over one GOP, so that their key frames do not coincide, prints `{"ready": true}` and the
+/// wall clock when all are accepted, and measures after the warm-up.
 ///
 /// # Errors
 /// When a publisher is refused or dropped.
@@ -41,10 +41,14 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         publishers.push(Publisher::connect(&super::numbered(&args.url, n), Arc::clone(&wire))?);
     }
     while publishers.iter().any(|publisher| publisher.accepted().is_none()) {
-        anyhow::ensure!(began.elapsed() < Duration::from_secs(30), "not all publishers were accepted in 30 s");
+        anyhow::ensure!(
+            began.elapsed() < Duration::from_secs(30),
+            "not all publishers were accepted in 30 s"
+        );
         round(&mut publishers)?;
     }
-    super::print(&json!({"ready": true}));
+    let accepted = SystemTime::now().duration_since(UNIX_EPOCH)?;
+    super::print(&json!({"ready": true, "accepted_unix_ms": accepted.as_secs_f64() * 1e3}));
     until(&mut publishers, Instant::now() + args.span.warm())?;
     meter.begin();
     let (bytes, blocked) = totals(&publishers);

@@ -1,0 +1,74 @@
+//! The results as a page.
+
+use std::fmt::Write;
+use std::process::Command;
+use std::time::Duration;
+
+use super::context::Context;
+use super::server::nginx_executable;
+use super::table::Row;
+
+/// Renders machine, versions, table and commands.
+pub(super) fn render(context: &Context, rows: &[Row], took: Duration) -> anyhow::Result<String> {
+    let mut out = String::new();
+    let rounds = context.rounds;
+    out.push_str("# What Pulse costs\n\n<!-- Written by `make bench`; do not edit. -->\n\n");
+    writeln!(
+        out,
+        "Medians of {rounds} {}, alternating between the servers, with the lowest and the highest in parentheses. 720p30 H.264, \
+         {:.2} Mbit/s with sound, key frames 2 s apart. How each figure is measured: [README.md](README.md). Absolute figures \
+         differ by a third between machines of one kind: only ratios travel.\n",
+        if rounds == 1 { "run" } else { "runs" },
+        context.clip_bytes_per_s * 8.0 / 1e6
+    )?;
+    if context.quick {
+        out.push_str("**Short runs (`--quick`): to see that everything works, not to quote.**\n\n");
+    }
+    out.push_str(
+        "| what | bar | Pulse | peer | bare broadcast | ratio | met |\n|---|---|---|---|---|---|---|\n",
+    );
+    rows.iter().for_each(|row| out.push_str(&row.markdown()));
+    let met = rows.iter().filter(|row| row.met == Some(true)).count();
+    let bars = rows.iter().filter(|row| row.met.is_some()).count();
+    writeln!(out, "\n{met} of {bars} bars are met.\n")?;
+    machine(&mut out, took)?;
+    writeln!(out, "\n## Commands\n\nThe load tools, each also with `--pid` of the server:\n\n```")?;
+    for command in context.commands.borrow().iter() {
+        writeln!(out, "{command}")?;
+    }
+    out.push_str("```\n");
+    Ok(out)
+}
+
+fn machine(out: &mut String, took: Duration) -> anyhow::Result<()> {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let models: Vec<_> = cpus.lines().filter(|line| line.starts_with("model name")).collect();
+    let model = models.first().and_then(|line| line.split_once(": ")).map_or("unknown", |(_, model)| model);
+    let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
+    let memory_kib = memory.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0);
+    writeln!(out, "## Machine and versions\n")?;
+    writeln!(out, "- {} CPUs, {model}; {} GiB of memory", models.len(), memory_kib / 1_048_576)?;
+    writeln!(out, "- Linux {}", first_line("uname", &["-r"]))?;
+    writeln!(
+        out,
+        "- Pulse {} ({})",
+        env!("CARGO_PKG_VERSION"),
+        first_line("git", &["rev-parse", "--short", "HEAD"])
+    )?;
+    writeln!(out, "- {}", first_line("rustc", &["--version"]))?;
+    let nginx = nginx_executable();
+    writeln!(out, "- {}", first_line(&nginx.to_string_lossy(), &["-v"]))?;
+    let module = ["-W", "-f", "${Package} ${Version}", "libnginx-mod-rtmp"];
+    writeln!(out, "- {}", first_line("dpkg-query", &module))?;
+    writeln!(out, "- {}", first_line("ffmpeg", &["-version"]))?;
+    writeln!(out, "- date {}, {} minutes", first_line("date", &["-u", "+%Y-%m-%d"]), took.as_secs() / 60)?;
+    Ok(())
+}
+
+/// The first line that a command prints, on either channel.
+fn first_line(command: &str, arguments: &[&str]) -> String {
+    let output = Command::new(command).args(arguments).output();
+    let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    text.lines().next().unwrap_or("unknown").to_owned()
+}

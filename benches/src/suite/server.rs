@@ -1,0 +1,167 @@
+//! The servers that are compared, each started anew for each run.
+
+use std::fs::File;
+use std::net::{SocketAddr, TcpStream};
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context as _, bail};
+use rustix::process::{Pid, Signal, kill_process};
+
+use super::context::Context;
+
+/// How long a server may take to listen, or to end.
+const PATIENCE: Duration = Duration::from_secs(15);
+
+/// The ports are fixed, so that the commands in the table can be typed.
+const RTMP: &str = "127.0.0.1:19350";
+const HTTP: &str = "127.0.0.1:19380";
+
+/// A server.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Subject<'a> {
+    /// Pulse with these lines of configuration.
+    Pulse(&'a str),
+    /// nginx with its RTMP module: one worker, defaults, HLS only where it is told.
+    Nginx { hls: bool },
+    /// `pulse-bench floor` with a tick in milliseconds.
+    Floor(u32),
+}
+
+/// A running server; it is stopped when dropped.
+pub(super) struct Server {
+    child: Child,
+    subject: &'static str,
+}
+
+impl Subject<'_> {
+    pub(super) fn start(self, context: &Context) -> anyhow::Result<Server> {
+        let (subject, mut command, address) = match self {
+            Self::Pulse(config) => ("pulse", pulse(context, config)?, RTMP),
+            Self::Nginx { hls } => ("nginx", nginx(context, hls)?, RTMP),
+            Self::Floor(tick_ms) => {
+                let mut command = Command::new(std::env::current_exe()?);
+                command.args(["floor", "--listen", RTMP, "--seconds", "120", "--tick-ms"]);
+                command.arg(tick_ms.to_string());
+                ("floor", command, RTMP)
+            }
+        };
+        let log = File::create(context.dir.join(format!("{subject}.log")))?;
+        command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
+        let child = command.spawn().with_context(|| format!("starting {subject}"))?;
+        let mut server = Server { child, subject };
+        server.wait_for(address.parse()?)?;
+        Ok(server)
+    }
+}
+
+impl Server {
+    /// Its process id, for `--pid`.
+    pub(super) fn pid(&self) -> String {
+        self.child.id().to_string()
+    }
+
+    /// Where a stream is published.
+    pub(super) fn publish_url(&self, name: &str) -> String {
+        format!("rtmp://{RTMP}/live/{name}")
+    }
+
+    /// Where it is played over RTMP.
+    pub(super) fn play_url(&self, name: &str) -> String {
+        let app = if self.subject == "pulse" { "play" } else { "live" };
+        format!("rtmp://{RTMP}/{app}/{name}")
+    }
+
+    /// Its multivariant playlist on Pulse.
+    pub(super) fn hls_url(&self, name: &str) -> String {
+        format!("http://{HTTP}/hls/{name}/index.m3u8")
+    }
+
+    /// Where its web server answers.
+    pub(super) fn http(&self) -> &'static str {
+        HTTP
+    }
+
+    fn wait_for(&mut self, address: SocketAddr) -> anyhow::Result<()> {
+        let patience = Instant::now() + PATIENCE;
+        while TcpStream::connect(address).is_err() {
+            if let Some(status) = self.child.try_wait()? {
+                bail!("{} ended at once: {status}", self.subject);
+            }
+            anyhow::ensure!(Instant::now() < patience, "{} does not listen on {address}", self.subject);
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        // The probe itself is a connection; let it be forgotten, and the process settle.
+        std::thread::sleep(Duration::from_millis(300));
+        Ok(())
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        if let Some(pid) = Pid::from_raw(self.child.id() as i32) {
+            // It may have ended by itself.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let patience = Instant::now() + PATIENCE;
+        while matches!(self.child.try_wait(), Ok(None)) {
+            if Instant::now() > patience {
+                let _ = self.child.kill();
+                let _ = self.child.wait();
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    }
+}
+
+fn pulse(context: &Context, config: &str) -> anyhow::Result<Command> {
+    let dir = context.dir.join("pulse");
+    if dir.exists() {
+        std::fs::remove_dir_all(&dir)?;
+    }
+    std::fs::create_dir_all(&dir)?;
+    let path = dir.join("pulse.toml");
+    let fixed = format!(
+        "data_dir = \"{}\"\nopen = true\n[log]\nlevel = \"warn\"\n[ops]\nlisten = \"off\"\ndrain_s = 0\n",
+        dir.join("data").display()
+    );
+    std::fs::write(&path, format!("{fixed}{config}\n"))?;
+    let mut command = Command::new(&context.pulse);
+    command.args(["serve", "--rtmp", RTMP, "--http", HTTP, "--config"]).arg(path);
+    Ok(command)
+}
+
+/// Debian's module has its own folder; the worker keeps the caller's user, because the folders are the caller's.
+fn nginx(context: &Context, hls: bool) -> anyhow::Result<Command> {
+    let dir = context.dir.join("nginx");
+    std::fs::create_dir_all(dir.join("www"))?;
+    let root = rustix::process::geteuid().is_root();
+    let hls = if hls { "hls on; hls_path hls; hls_fragment 4s; hls_playlist_length 60s;" } else { "" };
+    let config = format!(
+        "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n{user}\ndaemon off;\nworker_processes 1;\n\
+         worker_rlimit_nofile 20000;\npid nginx.pid;\nerror_log error.log error;\n\
+         events {{ worker_connections 16384; }}\n\
+         rtmp {{ access_log off; server {{ listen {RTMP}; application live {{ live on; {hls} }} }} }}\n\
+         http {{ access_log off; sendfile on; tcp_nopush on; keepalive_requests 100000000;\n\
+         types {{ application/vnd.apple.mpegurl m3u8; video/mp4 m4s; }}\n\
+         client_body_temp_path tmp; proxy_temp_path tmp; fastcgi_temp_path tmp; uwsgi_temp_path tmp; scgi_temp_path tmp;\n\
+         server {{ listen {HTTP}; root www; }} }}\n",
+        user = if root { "user root;" } else { "" },
+    );
+    std::fs::write(dir.join("nginx.conf"), config)?;
+    let mut command = Command::new(nginx_executable());
+    command.arg("-p").arg(&dir).args(["-e", "error.log", "-c", "nginx.conf"]);
+    Ok(command)
+}
+
+/// Where nginx serves files from.
+pub(super) fn document_root(context: &Context) -> PathBuf {
+    context.dir.join("nginx/www")
+}
+
+/// Debian puts it where users' paths do not lead.
+pub(super) fn nginx_executable() -> PathBuf {
+    let usual = PathBuf::from("/usr/sbin/nginx");
+    if usual.exists() { usual } else { "nginx".into() }
+}
