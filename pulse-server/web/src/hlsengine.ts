@@ -17,7 +17,7 @@ const STUCK_MS = 6_000;
 /** After ENDLIST a picture that stands this long has come to its end; hls.js may leave out the very last part. */
 const ENDED_MS = 750;
 
-/** A player that has seen nothing but gaps starts anew this long after the encoder's return: enough parts to start from. */
+/** A player that still stands starts anew this long (and up to half as long again) after the encoder's return: there are enough parts then. */
 const FRESH_START_MS = 1_000;
 
 /** How long a start counts as fresh, see `catchup.ts`. */
@@ -37,7 +37,7 @@ export class HlsEngine implements Engine {
   #following = true;
   #away = false;
   #endlist = false;
-  #firstMoveAt: number | null = null;
+  #freshUntil: number | null = null;
   #discontinuities: number | null = null;
   #lastTime = -1;
   #movedAt = performance.now();
@@ -140,6 +140,7 @@ export class HlsEngine implements Engine {
     if (!details.live) {
       // Someone who opens the page after the end did not come for the last minute of it.
       this.#endlist = true;
+      this.#away = false;
       if (this.#video.readyState === 0) this.#finish(() => this.#events.ended());
       return;
     }
@@ -155,10 +156,15 @@ export class HlsEngine implements Engine {
     this.#events.encoder(away);
     if (away) return;
     this.#forgetStalls(details);
-    // hls.js has chosen a start position inside the gap and would stay there.
-    if (this.#video.readyState === 0) {
-      window.setTimeout(() => this.#finish(() => this.#events.failed('stuck', 'joined in a gap')), FRESH_START_MS);
-    }
+    this.#freshUntil = null;
+    // Behind a gap hls.js waits for a whole segment, or for ever if it had chosen to start inside the
+    // gap; a new player starts with the first parts.
+    const stoodAt = this.#video.currentTime;
+    const waitMs = FRESH_START_MS * (1 + Math.random() / 2);
+    window.setTimeout(() => {
+      const { currentTime, paused } = this.#video;
+      if (currentTime === stoodAt && !paused) this.#finish(() => this.#events.failed('stuck', 'waits behind a gap'));
+    }, waitMs);
   }
 
   /** The gap was the encoder's; hls.js counts it as a stall of ours and would keep more distance for good. */
@@ -175,34 +181,33 @@ export class HlsEngine implements Engine {
   }
 
   #tick(): void {
-    this.#watch();
+    const moved = this.#watch();
     const position = this.position();
-    if (!position || this.#video.paused || this.#video.readyState < HTMLMediaElement.HAVE_CURRENT_DATA) return;
+    // A picture that stands has nothing to catch up with: the way to the live edge leads through a gap or a stall.
+    if (!position || !moved) return;
+    const now = performance.now();
+    this.#freshUntil ??= now + FRESH_MS;
     const move = nextMove({
       latency: position.edgeLatency,
       target: position.target,
       buffer: this.#hls.mainForwardBufferInfo?.len ?? 0,
       following: this.#following,
-      fresh: this.#isFresh(),
+      fresh: now < this.#freshUntil,
       rate: this.#video.playbackRate,
     });
     if (move.kind === 'jump') this.goLive();
     else if (this.#video.playbackRate !== move.rate) this.#video.playbackRate = move.rate;
   }
 
-  /** Measured from the first tick with a picture. */
-  #isFresh(): boolean {
-    const now = performance.now();
-    this.#firstMoveAt ??= now;
-    return now - this.#firstMoveAt < FRESH_MS;
-  }
-
-  #watch(): void {
+  /** Replaces a player that stands; tells whether the picture has moved since the last tick. */
+  #watch(): boolean {
     const { currentTime, paused, readyState } = this.#video;
     const now = performance.now();
+    const moved = currentTime !== this.#lastTime && readyState >= HTMLMediaElement.HAVE_CURRENT_DATA;
     if (currentTime !== this.#lastTime || paused || readyState === 0 || this.#away) this.#movedAt = now;
     this.#lastTime = currentTime;
-    if (this.#endlist && now - this.#movedAt > ENDED_MS) return this.#finish(() => this.#events.ended());
-    if (now - this.#movedAt > STUCK_MS) this.#finish(() => this.#events.failed('stuck', 'the picture stands'));
+    if (this.#endlist && now - this.#movedAt > ENDED_MS) this.#finish(() => this.#events.ended());
+    else if (now - this.#movedAt > STUCK_MS) this.#finish(() => this.#events.failed('stuck', 'the picture stands'));
+    return moved && !paused;
   }
 }

@@ -144,7 +144,7 @@ export class Recovery {
   #answered(now: number, answer: Answer | Unplayable): Command[] {
     switch (answer.kind) {
       case 'live':
-        if (this.view !== 'loading') this.#show('reconnecting', '', false);
+        this.#show('loading', '', false);
         return this.#play(now, answer.manifest);
       case 'starting':
         this.#show('starting');
@@ -205,10 +205,10 @@ export class Recovery {
     this.#playingSince = null;
     this.#startingPlayer = false;
     if (stable) this.#attempts = 0;
-    this.#show('reconnecting', '', false);
     // The server is most likely there: only its answer or our decoder was wrong.
-    const curable = failure !== 'network';
-    if (curable && this.#attempts === 0) {
+    const curable = failure !== 'network' && this.#attempts === 0;
+    this.#show(curable ? 'loading' : 'reconnecting', '', false);
+    if (curable) {
       this.#attempts = 1;
       this.deadline = now + this.#random() * FIRST_TRY_MS;
     } else {

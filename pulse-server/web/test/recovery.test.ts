@@ -145,7 +145,8 @@ test('an encoder that is away is waited for with the player kept', () => {
   bench.feed({ kind: 'encoder', away: false });
   assert.equal(bench.elapse(), 20_000, 'a player that does not find the way back is replaced');
   assert.deepEqual(bench.feed({ kind: 'due' }), []);
-  assert.equal(bench.recovery.view, 'reconnecting');
+  assert.equal(bench.recovery.view, 'loading');
+  assert.ok(bench.elapse() <= 300);
 });
 
 test('a player that never shows a picture is replaced', () => {
@@ -153,8 +154,7 @@ test('a player that never shows a picture is replaced', () => {
   bench.feed({ kind: 'begin' }, live);
   bench.elapse();
   bench.feed({ kind: 'due' });
-  assert.equal(bench.recovery.view, 'reconnecting');
-  bench.elapse();
+  assert.ok(bench.elapse() <= 300);
   assert.deepEqual(bench.feed({ kind: 'due' }), [{ kind: 'probe', lookForEnd: false }]);
 });
 
