@@ -136,7 +136,10 @@ impl Life {
         self.wants_discontinuity = false;
         self.cut_all(true, out);
         let leading = self.leading_lane();
-        self.reconfigure_if_changed(leading, &frame.data, out);
+        for lane in 0..self.lanes.len() {
+            let first: &[u8] = if lane == leading { &frame.data } else { &[] };
+            self.reconfigure_if_changed(lane, first, out);
+        }
         self.align(index, frame, out);
         self.rebase = false;
         for feed in &mut self.feeds {

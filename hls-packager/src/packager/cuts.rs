@@ -32,11 +32,13 @@ impl Cut {
 #[derive(Debug)]
 pub(super) struct Cuts {
     cuts: VecDeque<Cut>,
+    /// The date offset of the cut before the newest.
+    offset_before_ns: i64,
 }
 
 impl Cuts {
     pub(super) fn new(first: Cut) -> Self {
-        Self { cuts: VecDeque::from([first]) }
+        Self { cuts: VecDeque::from([first]), offset_before_ns: first.date_offset_ns }
     }
 
     /// The cut that begins segment `media_sequence`; `None` before it is known, and long after.
@@ -65,14 +67,16 @@ impl Cuts {
             discontinuity: discontinuity.is_some(),
             date_offset_ns,
         };
+        self.offset_before_ns = newest.date_offset_ns;
         self.cuts.push_back(cut);
         cut
     }
 
-    /// Replaces the newest cut by one at `at_ns` with a discontinuity, dated as by [`Self::push`]. For a segment of which nothing was shown.
+    /// Replaces the newest cut by one at `at_ns` with a discontinuity, dated as by [`Self::push`]: a step that the date took at the
+    /// replaced one is taken back. For a segment of which nothing was shown.
     pub(super) fn amend(&mut self, at_ns: i64, date_ns: i64) -> Cut {
         let mut cut = self.newest();
-        cut.date_offset_ns = date_ns.saturating_sub(at_ns).max(cut.date_offset_ns);
+        cut.date_offset_ns = date_ns.saturating_sub(at_ns).max(self.offset_before_ns);
         cut.at_ns = at_ns;
         cut.discontinuity = true;
         if let Some(newest) = self.cuts.back_mut() {
@@ -118,6 +122,16 @@ mod tests {
             (ahead.media_sequence, ahead.date_offset_ns, ahead.discontinuity),
             (11, 200 * SECOND, true)
         );
+    }
+
+    #[test]
+    fn a_cut_that_becomes_a_discontinuity_is_not_dated_before_the_end_of_the_segment_before() {
+        let mut cuts = cuts();
+        cuts.push(2 * SECOND, None, -SECOND / 20);
+        let amended = cuts.amend(2 * SECOND, 0);
+        assert_eq!((amended.date_offset_ns, amended.discontinuity), (100 * SECOND, true));
+        let again = cuts.amend(2 * SECOND, 0);
+        assert_eq!(again, amended);
     }
 
     #[test]

@@ -73,7 +73,11 @@ impl Life {
         if let Some(lane) = self.lanes.get_mut(index) {
             lane.flush(Some(dts), &self.cuts, out);
         }
-        self.fill_hole(index, dts, placing, out);
+        let hole = self.lanes.get(index).map_or(0, |lane| lane.hole_until(dts));
+        if hole > placing.interval {
+            // The segment ends where the next begins, and the next frame can be decoded whatever is missing before it.
+            self.fill_leader(index, dts, out);
+        }
         let discontinuity = std::mem::take(&mut self.wants_discontinuity);
         self.cut(index, discontinuity, out);
         if discontinuity {

@@ -45,7 +45,9 @@ impl Life {
         if !self.awaited().any(|feed| silent(self, feed)) {
             return;
         }
-        if self.awaited().all(|feed| silent(self, feed)) {
+        // One track's segment is due a little before another's.
+        let half = self.target_duration() / 2;
+        if self.awaited().all(|feed| now.saturating_duration_since(feed.arrived) >= half) {
             let last = self.awaited().map(|feed| feed.arrived).max();
             let silent_ms = last.map_or(0, |last| now.saturating_duration_since(last).as_millis() as u64);
             out.health(Health::EncoderStalled { silent_ms });

@@ -91,7 +91,8 @@ pub(super) fn part_target_ms(wanted: Duration, frame_ns: u64, others_ns: &[u64])
     let most = (2 * wanted_ns / frame_ns).max(1);
     let mut counts: Vec<u64> = (1..=most).collect();
     counts.sort_by_key(|count| (count * frame_ns).abs_diff(wanted_ns));
-    let target = |count: u64| count * frame_ns / 1_000_000 + 2;
+    // Durations were rounded down to nanoseconds: 200 ms is not 199.
+    let target = |count: u64| (count * frame_ns + 1_000) / 1_000_000 + 2;
     let suits = |count: &&u64| others_ns.iter().all(|other| fills(target(**count) * 1_000_000, *other));
     let count = counts.iter().find(suits).or(counts.first()).copied().unwrap_or(1);
     let longest = others_ns.iter().max().map_or(0, |ns| ns / 1_000_000 + 2);

@@ -67,7 +67,7 @@ impl MediaPlaylist<'_> {
         let mut after = Duration::ZERO;
         let kept = self.shelf.listed().rev().take_while(|segment| {
             let keep = after <= boundary;
-            after += segment.duration;
+            after += as_written(segment.duration);
             keep
         });
         self.shelf.listed().len() - kept.count()
@@ -230,13 +230,18 @@ fn write_report(other: &Shelf, out: &mut String) -> fmt::Result {
     }
 }
 
+/// A duration as the playlist says it: clients add those up.
+fn as_written(duration: Duration) -> Duration {
+    Duration::from_micros((duration.as_nanos() as u64 + 5_000) / 10_000 * 10)
+}
+
 /// Seconds with as many decimals as they need, up to five, rounded to the nearest: a tick of any clock in use is longer than the
 /// error.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let units = (self.0.as_nanos() + 5_000) / 10_000;
+        let units = as_written(self.0).as_micros() / 10;
         let (whole, mut fraction, mut digits) = (units / 100_000, units % 100_000, 5);
         while digits > 3 && fraction % 10 == 0 {
             fraction /= 10;

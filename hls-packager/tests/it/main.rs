@@ -11,6 +11,7 @@ mod cmaf_ffmpeg;
 mod cmaf_readers;
 mod encoded;
 mod fixture;
+mod live;
 mod mpegts;
 mod ts_ffmpeg;
 mod ts_readers;

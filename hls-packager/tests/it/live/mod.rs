@@ -1,0 +1,11 @@
+//! The packager and its window in virtual time: every version of every playlist is read by a checker that was written from
+//! RFC 8216bis alone, and every part is taken apart.
+
+mod boxes;
+mod checker;
+mod encoder;
+mod playlist;
+mod rig;
+
+mod interruptions;
+mod rates;

@@ -1,0 +1,404 @@
+//! A packager and its window in virtual time, with a viewer who reads every version of every playlist.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant, SystemTime};
+
+use hls_packager::{
+    Announced, Config, Event, Health, Journal, Now, Packager, Part, RenditionId, Reply, Request, Segment,
+    Settled, Window,
+};
+use std::sync::Arc;
+
+use super::boxes::{Fragment, fragments};
+use super::checker::Checker;
+use super::encoder::{Encoder, Sent};
+use super::playlist::Playlist;
+
+/// 2026-11-21T12:00:00Z.
+const WALL: u64 = 1_795_262_400;
+
+pub(crate) struct Rig {
+    pub(crate) packager: Packager,
+    pub(crate) window: Window,
+    pub(crate) start: Now,
+    pub(crate) now: Now,
+    /// What is on disk.
+    pub(crate) disk: Option<String>,
+    pub(crate) settled: Option<Arc<Settled>>,
+    pub(crate) health: Vec<Health>,
+    pub(crate) parts: Vec<(Instant, Part)>,
+    pub(crate) segments: Vec<(Instant, Segment)>,
+    pub(crate) checkers: BTreeMap<RenditionId, Checker>,
+    /// The newest playlists.
+    pub(crate) playlists: BTreeMap<RenditionId, Playlist>,
+    pub(crate) playable_at: Option<Instant>,
+    /// Read playlists only at every so many changes.
+    pub(crate) every: u64,
+    pub(crate) journals: u64,
+    media: BTreeMap<RenditionId, Media>,
+    clocks: BTreeMap<RenditionId, u32>,
+    changes: u64,
+}
+
+/// Where a rendition's media stands.
+#[derive(Default)]
+struct Media {
+    end: Option<u64>,
+    sequence: Option<u32>,
+    after_gap: bool,
+    media_sequence: u64,
+}
+
+impl Rig {
+    pub(crate) fn new(config: Config) -> Self {
+        let start = Now::new(Instant::now(), SystemTime::UNIX_EPOCH + Duration::from_secs(WALL));
+        Self::at(config, start, None)
+    }
+
+    fn at(config: Config, start: Now, disk: Option<String>) -> Self {
+        let journal: Option<Journal> = disk.as_ref().map(|text| text.parse().unwrap());
+        Self {
+            packager: Packager::new(config, journal),
+            window: Window::new(),
+            start,
+            now: start,
+            disk,
+            settled: None,
+            health: Vec::new(),
+            parts: Vec::new(),
+            segments: Vec::new(),
+            checkers: BTreeMap::new(),
+            playlists: BTreeMap::new(),
+            playable_at: None,
+            every: 1,
+            journals: 0,
+            media: BTreeMap::new(),
+            clocks: BTreeMap::new(),
+            changes: 0,
+        }
+    }
+
+    /// The process is killed, and another one begins `later`, with what was on disk. Viewers go on.
+    pub(crate) fn killed(mut self, config: Config, later: Duration) -> Self {
+        let now = self.now.after(later);
+        let mut next = Self::at(config, now, self.disk.take());
+        next.every = self.every;
+        next
+    }
+
+    /// Seconds since the start.
+    pub(crate) fn seconds(&self) -> f64 {
+        (self.now.instant - self.start.instant).as_secs_f64()
+    }
+
+    pub(crate) fn tracks(&mut self, encoder: &Encoder) {
+        self.packager.tracks(self.now, &encoder.tracks());
+        self.drain();
+    }
+
+    pub(crate) fn announce(&mut self, encoder: &Encoder) {
+        let announced = Announced {
+            video: u8::from(encoder.picture.is_some()),
+            audio: encoder.sounds.len() as u8,
+            frame_rate: None,
+        };
+        self.packager.announce(self.now, announced);
+        self.drain();
+    }
+
+    /// An encoder publishes for `span`, beginning now.
+    pub(crate) fn publish(&mut self, encoder: &Encoder, span: Duration) {
+        self.announce(encoder);
+        self.tracks(encoder);
+        self.play(encoder.send(span), span);
+    }
+
+    /// Frames come at their times; then time goes on until `span` is over.
+    pub(crate) fn play(&mut self, sent: Vec<Sent>, span: Duration) {
+        let from = self.now;
+        for Sent { at, frame } in sent {
+            self.sleep_until(from.instant + at);
+            let frame_time = frame.dts;
+            self.packager.frame(self.now, frame).unwrap_or_else(|error| panic!("{frame_time:?}: {error}"));
+            self.drain();
+        }
+        self.sleep_until(from.instant + span);
+    }
+
+    pub(crate) fn sleep(&mut self, span: Duration) {
+        self.sleep_until(self.now.instant + span);
+    }
+
+    fn sleep_until(&mut self, until: Instant) {
+        while let Some(due) = self.packager.poll_timeout().filter(|due| *due <= until) {
+            let wait = due.saturating_duration_since(self.now.instant);
+            self.now = self.now.after(wait);
+            self.packager.handle_timeout(self.now);
+            let made = self.drain();
+            assert!(
+                made || self.packager.poll_timeout() != Some(due),
+                "a timeout at {} s that does nothing",
+                self.seconds()
+            );
+        }
+        self.now = self.now.after(until.saturating_duration_since(self.now.instant));
+    }
+
+    pub(crate) fn pause(&mut self) {
+        self.packager.pause(self.now);
+        self.drain();
+    }
+
+    pub(crate) fn resume(&mut self) {
+        self.packager.resume(self.now);
+        self.drain();
+    }
+
+    pub(crate) fn discontinuity(&mut self) {
+        self.packager.discontinuity(self.now);
+        self.drain();
+    }
+
+    pub(crate) fn end(&mut self) {
+        self.packager.end(self.now);
+        self.drain();
+        for id in self.playlists.keys().copied().collect::<Vec<_>>() {
+            self.read_one(id);
+        }
+    }
+
+    /// Takes what was made. Returns whether anything was.
+    fn drain(&mut self) -> bool {
+        let mut any = false;
+        while let Some(event) = self.packager.poll_event() {
+            any = true;
+            self.take(&event);
+            let changed = match &event {
+                Event::Part(part) => Some(part.rendition),
+                Event::Segment(segment) => Some(segment.rendition),
+                _ => None,
+            };
+            self.window.apply(event);
+            self.read(changed);
+        }
+        any
+    }
+
+    fn take(&mut self, event: &Event) {
+        match event {
+            Event::Journal(journal) => {
+                self.disk = Some(journal.to_string());
+                self.journals += 1;
+            }
+            Event::Settled(settled) => {
+                self.settled = Some(Arc::clone(settled));
+                let clock =
+                    |rendition: &hls_packager::Rendition| (rendition.id, rendition.tracks[0].timescale.hz());
+                self.clocks = settled.renditions.iter().map(clock).collect();
+                self.checkers.clear();
+                self.playlists.clear();
+                self.media.clear();
+            }
+            Event::Added(rendition) => {
+                self.clocks.insert(rendition.id, rendition.tracks[0].timescale.hz());
+            }
+            Event::Health(health) => self.health.push(health.clone()),
+            Event::Part(part) => {
+                let journal = self.journal();
+                assert!(part.head.media_sequence < journal.media_sequence, "not reserved: {part:?}");
+                assert!(part.number < journal.part_number, "not reserved: {part:?}");
+                self.check_media(part);
+                self.parts.push((self.now.instant, part.clone()));
+            }
+            Event::Segment(segment) => {
+                assert!(segment.head.media_sequence < self.journal().media_sequence, "not reserved");
+                self.segments.push((self.now.instant, segment.clone()));
+            }
+            _ => {}
+        }
+    }
+
+    pub(crate) fn journal(&self) -> Journal {
+        self.disk.as_ref().expect("a journal comes first").parse().unwrap()
+    }
+
+    /// Decode times and durations of CMAF parts agree with the playlist and with each other.
+    fn check_media(&mut self, part: &Part) {
+        let media = self.media.entry(part.rendition).or_default();
+        let Some(data) = part.data.as_ref().filter(|_| part.rendition != RenditionId::Muxed) else {
+            media.after_gap = true;
+            return;
+        };
+        let [fragment] = <[Fragment; 1]>::try_from(fragments(data)).unwrap();
+        let hz = self.clocks[&part.rendition];
+        let lasts = (fragment.end() - fragment.decode_time) as f64 / f64::from(hz);
+        let said = part.duration.as_secs_f64();
+        let discontinuity = part.head.discontinuity && part.index == 0;
+        let seam = media.end.filter(|_| !media.after_gap && !discontinuity);
+        match (part.rendition, seam) {
+            (RenditionId::Video, Some(end)) => {
+                assert_eq!(fragment.decode_time, end, "decode times go on without a step: {part:?}");
+            }
+            (_, Some(end)) => assert!(fragment.decode_time >= end, "decode times go back: {part:?}"),
+            (..) => {}
+        }
+        let hole = seam.map_or(0.0, |end| (fragment.decode_time as f64 - end as f64) / f64::from(hz));
+        if seam.is_some() {
+            assert!((lasts + hole - said).abs() < 0.000_05, "{lasts} and not {said}: {part:?}");
+        }
+        assert_eq!(part.independent, fragment.samples.iter().any(|sample| sample.sync));
+        assert!(media.sequence.is_none_or(|before| fragment.sequence > before));
+        assert!(part.head.media_sequence >= media.media_sequence);
+        *media = Media {
+            end: Some(fragment.end()),
+            sequence: Some(fragment.sequence),
+            after_gap: false,
+            media_sequence: part.head.media_sequence,
+        };
+    }
+
+    /// Reads the playlist that changed, and now and then all of them.
+    fn read(&mut self, changed: Option<RenditionId>) {
+        if !self.window.is_playable() {
+            return;
+        }
+        self.playable_at.get_or_insert(self.now.instant);
+        self.changes += 1;
+        if !self.changes.is_multiple_of(self.every) {
+            return;
+        }
+        if let Some(id) = changed.filter(|_| !self.changes.is_multiple_of(8)) {
+            self.read_one(id);
+            return;
+        }
+        let Some(settled) = self.settled.clone() else { return };
+        let mut ids: Vec<RenditionId> = settled.renditions.iter().map(|rendition| rendition.id).collect();
+        ids.extend(
+            self.checkers
+                .keys()
+                .copied()
+                .filter(|id| !settled.renditions.iter().any(|rendition| rendition.id == *id)),
+        );
+        for id in ids {
+            self.read_one(id);
+        }
+        self.compare();
+    }
+
+    pub(crate) fn read_one(&mut self, id: RenditionId) {
+        let text = self.text(&format!("{id}/index.m3u8"), None);
+        let delta = self.text(&format!("{id}/index.m3u8"), Some("_HLS_skip=YES"));
+        let checker = self.checkers.entry(id).or_insert_with(|| Checker::new(&id.to_string()));
+        let playlist = checker.check(&text, &delta);
+        self.fetch_all(id, &playlist);
+        self.playlists.insert(id, playlist);
+    }
+
+    /// All that is listed and no gap can be fetched, and a segment is its parts.
+    fn fetch_all(&self, id: RenditionId, playlist: &Playlist) {
+        let newest = playlist.segments.len().saturating_sub(2);
+        let oldest = playlist.segments.iter().take(1);
+        for segment in oldest.chain(&playlist.segments[newest..]).chain(&playlist.open) {
+            if let Some(map) = &segment.map {
+                assert!(!self.bytes(id, map).unwrap().is_empty());
+            }
+            let mut of_parts = Vec::new();
+            for part in &segment.parts {
+                let bytes = self.bytes(id, &part.uri);
+                assert_eq!(bytes.is_none(), part.gap, "{}", part.uri);
+                of_parts.extend(bytes.unwrap_or_default());
+            }
+            if segment.uri.is_empty() {
+                continue;
+            }
+            let whole = self.bytes(id, &segment.uri).unwrap_or_default();
+            assert_eq!(whole.is_empty(), segment.gap, "{}", segment.uri);
+            assert!(segment.parts.is_empty() || whole == of_parts, "{} is not its parts", segment.uri);
+        }
+    }
+
+    /// Renditions agree: the same sequences mean the same time, and reports say what the others' playlists say.
+    fn compare(&self) {
+        let Some((main, first)) = self
+            .playlists
+            .iter()
+            .find(|(id, _)| **id == RenditionId::Video)
+            .or(self.playlists.first_key_value())
+        else {
+            return;
+        };
+        for (id, other) in self.playlists.iter().filter(|(id, _)| *id != main) {
+            assert_eq!(first.target_duration, other.target_duration);
+            assert_eq!(first.part_target, other.part_target);
+            assert_eq!(first.server_control, other.server_control);
+            for segment in &other.segments {
+                let Some(same) = first.segments.iter().find(|same| same.sequence == segment.sequence) else {
+                    continue;
+                };
+                assert_eq!(
+                    same.discontinuity_sequence, segment.discontinuity_sequence,
+                    "{id}: {segment:?}\n{same:?}"
+                );
+                assert_eq!(same.discontinuity, segment.discontinuity, "{id}: {segment:?}");
+                let apart = (same.date.unwrap() - segment.date.unwrap()).abs();
+                assert!(apart <= 210, "{id}: segment {} begins {apart} ms apart", segment.sequence);
+            }
+            if first.part_target.is_some() && !first.ended {
+                let report = first
+                    .reports
+                    .iter()
+                    .find(|report| report["URI"] == format!("../{id}/index.m3u8"))
+                    .unwrap();
+                let (sequence, parts) = match &other.open {
+                    Some(open) => (open.sequence, open.parts.len()),
+                    None => (other.last_sequence().unwrap(), other.segments.last().unwrap().parts.len()),
+                };
+                assert_eq!(report["LAST-MSN"], sequence.to_string());
+                assert_eq!(
+                    report.get("LAST-PART").cloned(),
+                    parts.checked_sub(1).map(|last| last.to_string())
+                );
+            }
+        }
+    }
+
+    pub(crate) fn answer(&self, path: &str, query: Option<&str>) -> Reply {
+        self.window.answer(self.now.instant, &Request::parse(path, query, self.now.instant))
+    }
+
+    pub(crate) fn text(&self, path: &str, query: Option<&str>) -> String {
+        match self.answer(path, query) {
+            Reply::Ready(resource) => String::from_utf8(resource.body.pieces().concat()).unwrap(),
+            other => panic!("{path}?{query:?}: {other:?}"),
+        }
+    }
+
+    pub(crate) fn bytes(&self, id: RenditionId, name: &str) -> Option<Vec<u8>> {
+        match self.answer(&format!("{id}/{name}"), None) {
+            Reply::Ready(resource) => {
+                let bytes = resource.body.pieces().concat();
+                assert_eq!(bytes.len() as u64, resource.body.len());
+                Some(bytes)
+            }
+            Reply::NotFound(_) => None,
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+
+    pub(crate) fn multivariant(&self) -> String {
+        match self.window.answer(self.now.instant, &Request::multivariant("-", self.now.instant)) {
+            Reply::Ready(resource) => String::from_utf8(resource.body.pieces().concat()).unwrap(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    /// The durations of a rendition's segments of media, in seconds.
+    pub(crate) fn durations(&self, id: RenditionId) -> Vec<f64> {
+        let of = |segment: &&(Instant, Segment)| segment.1.rendition == id && !segment.1.gap;
+        self.segments.iter().filter(of).map(|(_, segment)| segment.duration.as_secs_f64()).collect()
+    }
+
+    pub(crate) fn codes(&self) -> Vec<&'static str> {
+        self.health.iter().map(Health::code).collect()
+    }
+}
