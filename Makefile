@@ -55,6 +55,7 @@ test: setup-test web ## Run all tests, the ones with real clients included
 .PHONY: lint
 lint: setup $(WEB)/node_modules/.package-lock.json ## Check formatting, lints, types and dependencies
 	$(CARGO) fmt --all --check
+	$(CARGO) fmt --manifest-path fuzz/Cargo.toml --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	scripts/check-layers
 	cd $(WEB) && npm run check
