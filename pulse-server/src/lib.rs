@@ -25,6 +25,7 @@ pub mod demo;
 mod http;
 mod identity;
 mod ingest;
+mod listener;
 mod live;
 mod logging;
 mod ops;

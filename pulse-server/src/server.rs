@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::ArcSwap;
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
@@ -16,10 +16,8 @@ use crate::config::Config;
 use crate::identity::{self, Lock};
 use crate::live::{Factory, JournalStore, Registry, Sessions};
 use crate::tls::{Certificate, TlsError};
-use crate::{http, ingest, ops};
+use crate::{http, ingest, listener, ops};
 
-/// Connections that the kernel holds until they are accepted; a reconnect storm should not be refused.
-const BACKLOG: u32 = 4096;
 /// How often idle viewers' sessions are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
 
@@ -250,11 +248,5 @@ impl Listeners {
 
 fn listen(setting: &'static str, address: Option<SocketAddr>) -> Result<Option<TcpListener>, StartError> {
     let Some(address) = address else { return Ok(None) };
-    let open = || {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        socket.set_reuseaddr(true)?;
-        socket.bind(address)?;
-        socket.listen(BACKLOG)
-    };
-    open().map(Some).map_err(|source| StartError::Listen { setting, address, source })
+    listener::open(address).map(Some).map_err(|source| StartError::Listen { setting, address, source })
 }

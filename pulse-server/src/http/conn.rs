@@ -17,10 +17,11 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{Instant, Sleep, sleep, timeout};
+use tokio::time::{Instant, Sleep, timeout};
 
 use super::App;
 use super::body::Body;
+use crate::listener::{Refusals, accept};
 use crate::tls::Certificate;
 
 /// How long a client may take for a request's head, and stay idle between two.
@@ -68,25 +69,15 @@ pub(crate) async fn serve(
     tls: Option<Arc<Certificate>>,
     mut draining: watch::Receiver<bool>,
 ) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = draining.wait_for(|draining| *draining) => return,
-        };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, usually: let some close before trying again.
-                tracing::warn!(%error, "cannot accept an HTTP connection");
-                sleep(Duration::from_millis(100)).await;
-                continue;
+    let mut refusals = Refusals::default();
+    while let Some((stream, remote)) = accept(&listener, &mut draining).await {
+        match app.connections.enter(app.config.load().limits.http_connections) {
+            Some(counted) => {
+                let (app, tls, draining) = (Arc::clone(&app), tls.clone(), draining.clone());
+                tokio::spawn(connection(app, stream, remote, tls, draining, counted));
             }
-        };
-        let Some(counted) = app.connections.enter(app.config.load().limits.http_connections) else {
-            tracing::warn!(%remote, "HTTP connection refused: limits.http_connections is reached");
-            continue;
-        };
-        tokio::spawn(connection(Arc::clone(&app), stream, remote, tls.clone(), draining.clone(), counted));
+            None => refusals.note(remote, "limits.http_connections"),
+        }
     }
 }
 
@@ -98,8 +89,6 @@ async fn connection(
     draining: watch::Receiver<bool>,
     _counted: Counted,
 ) {
-    // Answers are written whole; waiting for more would only add latency.
-    let _ = stream.set_nodelay(true);
     let ended = match tls {
         Some(tls) => Box::pin(secure(app, stream, remote, &tls, draining)).await,
         None if speaks_http2(&stream).await => Box::pin(http2(app, stream, remote, draining)).await,

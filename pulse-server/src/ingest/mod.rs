@@ -14,10 +14,11 @@ use rtmp_core::tokio::Incoming;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
 
 use crate::app::App;
 use crate::config::Config;
+use crate::listener::{self, Refusals};
 use crate::tls::Certificate;
 pub(crate) use connections::Connections;
 use connections::Counted;
@@ -33,27 +34,16 @@ pub(crate) async fn serve(
     tls: Option<Arc<Certificate>>,
     mut draining: watch::Receiver<bool>,
 ) {
-    loop {
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            _ = draining.wait_for(|draining| *draining) => return,
-        };
-        let (stream, remote) = match accepted {
-            Ok(accepted) => accepted,
-            Err(error) => {
-                // Out of descriptors, usually: let some close before trying again.
-                tracing::warn!(%error, "cannot accept an RTMP connection");
-                sleep(Duration::from_millis(100)).await;
-                continue;
-            }
-        };
+    let mut refusals = Refusals::default();
+    while let Some((stream, remote)) = listener::accept(&listener, &mut draining).await {
         let limits = &app.config.load().limits;
         let (most, of_address) = (limits.rtmp_connections, limits.rtmp_connections_per_address);
-        let Some(counted) = app.rtmp_connections.enter(remote.ip(), most, of_address) else {
-            tracing::warn!(%remote, "RTMP connection refused: too many, in all or of this address (limits.rtmp_connections)");
-            continue;
-        };
-        tokio::spawn(accept(Arc::clone(&app), stream, remote, tls.clone(), counted));
+        match app.rtmp_connections.enter(remote.ip(), most, of_address) {
+            Some(counted) => {
+                tokio::spawn(accept(Arc::clone(&app), stream, remote, tls.clone(), counted));
+            }
+            None => refusals.note(remote, "limits.rtmp_connections, in all or per address"),
+        }
     }
 }
 
@@ -64,8 +54,6 @@ async fn accept(
     tls: Option<Arc<Certificate>>,
     _counted: Counted,
 ) {
-    // Ticks are written whole; waiting for more would only add latency.
-    let _ = stream.set_nodelay(true);
     let Some(tls) = tls else { return converse(&app, stream, remote).await };
     match timeout(TLS_TIMEOUT, tls.rtmps().accept(stream)).await {
         Ok(Ok(stream)) => Box::pin(converse(&app, stream, remote)).await,
