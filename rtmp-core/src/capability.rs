@@ -63,6 +63,9 @@ impl Capabilities {
 
     /// Reads them from the command object of `connect`, or from the properties or information of its result. Peers of E-RTMP
     /// v1 send a `fourCcList`, those of v2 the info maps; both are read, and `*` stands for every codec.
+    ///
+    /// A peer with a list and without `capsEx` is taken to receive several tracks: FFmpeg (to version 9 at least) does and never
+    /// says so. One that announces `capsEx` is taken at its word.
     pub fn from_object(object: &Object) -> Self {
         let mut found = Self::default();
         if let Some(list) = object.get("fourCcList") {
@@ -87,6 +90,8 @@ impl Capabilities {
             found.multitrack = flags & caps_ex::MULTITRACK != 0;
             found.mod_ex = flags & caps_ex::MOD_EX != 0;
             found.timestamp_nanos = flags & caps_ex::TIMESTAMP_NANOS != 0;
+        } else {
+            found.multitrack = found.enhanced;
         }
         found
     }
@@ -185,8 +190,17 @@ mod tests {
         let list = Value::Array(vec!["av01".into(), "HVC1".into(), "xxxx".into(), 5.0.into()]);
         let found = Capabilities::from_object(&Object::new().with("fourCcList", list));
         assert!(found.enhanced && found.receives(Codec::Av1) && found.receives(Codec::Hevc));
-        assert!(!found.receives(Codec::Vp9) && !found.multitrack);
+        assert!(!found.receives(Codec::Vp9));
         assert!(found.receives(Codec::H264) && !found.lists(Codec::H264));
+    }
+
+    /// FFmpeg 9 sends the list alone and demultiplexes several tracks.
+    #[test]
+    fn several_tracks_are_refused_only_by_who_says_so() {
+        let list = Object::new().with("fourCcList", Value::Array(vec!["av01".into()]));
+        assert!(Capabilities::from_object(&list).multitrack);
+        assert!(!Capabilities::from_object(&list.with("capsEx", 4.0)).multitrack);
+        assert!(!Capabilities::from_object(&Object::new()).multitrack);
     }
 
     #[test]
