@@ -131,6 +131,7 @@ impl Life {
         let passed = now.saturating_duration_since(away.since).as_nanos();
         let until_ns = away.from_ns.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
         let until_ns = self.lanes.iter().map(Lane::end_ns).fold(until_ns, i64::max);
+        self.cut_if_too_long_until(until_ns, out);
         self.fill_all(until_ns, out);
         self.leader = index;
         self.wants_discontinuity = false;
@@ -149,6 +150,17 @@ impl Life {
             feed.arrived = now;
         }
         self.welcome(out);
+    }
+
+    /// Begins a segment where a gap up to this moment, a part at most, would make the open one too long.
+    fn cut_if_too_long_until(&mut self, until_ns: i64, out: &mut Outbox) {
+        let too_long = self.lanes.get(self.leading_lane()).is_some_and(|lane| {
+            let rest = u64::try_from(until_ns.saturating_sub(lane.end_ns())).unwrap_or(0);
+            lane.segment_given() + Duration::from_nanos(rest) > self.targets.longest_segment()
+        });
+        if too_long {
+            self.cut_all(false, out);
+        }
     }
 
     /// Puts `frame`, the leading track's or in its absence another's, where the open segments begin: nothing of them was given out.

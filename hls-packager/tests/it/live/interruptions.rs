@@ -74,6 +74,21 @@ fn trap_42_a_pause_is_no_end_and_the_date_follows_the_wall_clock() {
 }
 
 #[test]
+fn trap_24_a_gap_that_ends_within_a_long_part_makes_no_segment_too_long() {
+    let mut config = Config::default();
+    config.part_ms = 1_000;
+    let mut rig = Rig::new(config);
+    rig.publish(&Encoder::usual(), SECOND * 10);
+    rig.pause();
+    // Four gap parts are a whole segment, and most of a fifth has passed.
+    rig.sleep(SECOND * 4 + SECOND * 9 / 10);
+    rig.resume();
+    rig.publish(&Encoder::usual(), SECOND * 10);
+    let durations = rig.segments.iter().map(|(_, segment)| segment.duration.as_secs_f64());
+    assert!(durations.fold(0.0, f64::max) < 4.5);
+}
+
+#[test]
 fn a_returning_encoder_starts_at_a_key_frame() {
     let mut rig = rig();
     rig.publish(&Encoder::usual(), SECOND * 10);
