@@ -148,6 +148,11 @@ impl Fanout {
         Body::new(Arc::clone(&self.inner.shared))
     }
 
+    /// Nobody is here, and nobody but its hub can bring somebody.
+    fn is_deserted(&self) -> bool {
+        Arc::strong_count(&self.inner) == 1 && !self.inner.shared.is_wanted()
+    }
+
     /// A place in the shard with the fewest players, or in a new one.
     fn place(&self) -> (usize, u32) {
         let shared = &self.inner.shared;
@@ -169,6 +174,11 @@ impl Fanout {
     }
 }
 
+/// Whether players with a message stream of their own take it.
+fn is_odd(wire: Wire) -> bool {
+    matches!(wire, Wire::Rtmp { stream_id, .. } if stream_id != 1)
+}
+
 /// The fan-outs of one stream, one for each wire somebody asked for.
 #[derive(Debug)]
 pub struct Hub {
@@ -178,9 +188,10 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Wires that a stream is muxed into at most. The three forms of RTMP and FLV each make six; the rest is for players with another
-    /// message stream than 1. Each costs a mux and a ring while it has an audience.
-    pub const MAX_WIRES: usize = 10;
+    /// Wires with another message stream than 1 that a stream is muxed into at most. A player names its message stream, so
+    /// strangers could ask for any number; each costs a mux and a ring while it has an audience. The six that everybody else
+    /// takes (three forms, over RTMP and FLV) are there in any case.
+    pub const MAX_ODD_WIRES: usize = 4;
 
     /// The fan-outs of `broadcast`, none yet.
     pub fn new(broadcast: Broadcast, config: Config) -> Self {
@@ -192,14 +203,21 @@ impl Hub {
         &self.broadcast
     }
 
-    /// The fan-out of `wire`, started when it is the first time; `None` where there would be more than [`Hub::MAX_WIRES`].
+    /// The fan-out of `wire`, started when it is the first time; `None` where there would be more than [`Hub::MAX_ODD_WIRES`] with an
+    /// audience.
     pub fn fanout(&self, wire: Wire) -> Option<Fanout> {
         let mut fanouts = self.fanouts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(fanout) = fanouts.get(&wire) {
             return Some(fanout.clone());
         }
-        if fanouts.len() >= Self::MAX_WIRES {
-            return None;
+        if is_odd(wire) {
+            let odd = |fanouts: &HashMap<Wire, Fanout>| fanouts.keys().filter(|wire| is_odd(**wire)).count();
+            if odd(&fanouts) >= Self::MAX_ODD_WIRES {
+                fanouts.retain(|wire, fanout| !is_odd(*wire) || !fanout.is_deserted());
+            }
+            if odd(&fanouts) >= Self::MAX_ODD_WIRES {
+                return None;
+            }
         }
         let fanout = Fanout::new(self.broadcast.clone(), wire, self.config);
         fanouts.insert(wire, fanout.clone());

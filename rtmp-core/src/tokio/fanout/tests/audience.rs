@@ -396,8 +396,27 @@ fn a_hub_has_one_fan_out_for_each_wire_and_not_too_many() {
         let _delivery = other.attach(sink.clone(), hello());
         settle().await;
         assert!(messages(&sink.written()).iter().all(|message| message.header.stream_id == 7));
-        let more =
-            (10..30).filter_map(|stream_id| hub.fanout(Wire::Rtmp { form: WireForm::Legacy, stream_id }));
-        assert_eq!(more.count(), Hub::MAX_WIRES - 2);
+        let more: Vec<_> = (10..30)
+            .filter_map(|stream_id| hub.fanout(Wire::Rtmp { form: WireForm::Legacy, stream_id }))
+            .collect();
+        assert_eq!(more.len(), Hub::MAX_ODD_WIRES - 1);
+    });
+}
+
+#[test]
+fn strangers_with_message_streams_of_their_own_do_not_use_up_the_wires() {
+    run(async {
+        let mut stream = Stream::new();
+        stream.key(0);
+        let hub = Hub::new(stream.broadcast.clone(), config());
+        let odd = |stream_id| hub.fanout(Wire::Rtmp { form: WireForm::Legacy, stream_id });
+        let strangers: Vec<_> = (1000..1020).filter_map(odd).map(|fanout| fanout.body()).collect();
+        for form in WireForm::ALL {
+            assert!(hub.fanout(rtmp(form)).is_some() && hub.fanout(Wire::Flv { form }).is_some(), "{form:?}");
+        }
+        assert!(odd(7).is_none());
+        drop(strangers);
+        settle().await;
+        assert!(odd(7).is_some(), "places are free again when those who had them are gone");
     });
 }
