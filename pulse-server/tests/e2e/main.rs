@@ -1,7 +1,7 @@
 //! End-to-end tests: the server as a process, and the clients that people use.
 //!
 //! OBS Studio, ffmpeg, GStreamer, Chromium and nginx-rtmp are the distribution's; ffmpeg 9 (Enhanced RTMP) is put in place
-//! by `make setup`. A client that is missing is a failure. Tests share the machine through [`support::seats`]; set
+//! by `make setup-test`. A client that is missing is a failure. Tests share the machine through [`support::seats`]; set
 //! `PULSE_E2E_KEEP` to keep the folders of tests that fail.
 
 #![expect(

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use crate::support::feed::Feed;
+use crate::support::follower::Follow;
 use crate::support::play::{self, Play};
 use crate::support::playlist::{self, Media};
 use crate::support::process::Process;
@@ -112,7 +113,8 @@ fn viewers_are_counted_by_protocol() {
     let folder = pulse.stage().path();
     let _encoder = Feed::new().publish("encoder", folder, &pulse.publish_url("counted"));
     pulse.wait_playable("counted");
-    let hls = Viewer::join(&pulse, "counted");
+    // One playlist, one session.
+    let hls = Viewer::join_for(&pulse, "counted", &[Follow::Video]);
     let mut flv = Play::new(pulse.flv_url("counted"), 60).start("flv", pulse.stage());
     let rtmp = Play::new(pulse.rtmp_url("counted"), 60).start("rtmp", pulse.stage());
     let counts = || {

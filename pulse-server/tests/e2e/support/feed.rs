@@ -7,7 +7,7 @@ use super::process::{Process, command};
 /// The environment's word for an ffmpeg that speaks Enhanced RTMP.
 const FFMPEG9: &str = "PULSE_FFMPEG9";
 
-/// Where `make setup` puts it, from the workspace's root.
+/// Where `make setup-test` puts it, from the workspace's root.
 const FFMPEG9_PATH: &str = "target/tools/ffmpeg9";
 
 /// Debian's ffmpeg.
@@ -20,7 +20,7 @@ pub(crate) fn ffmpeg() -> PathBuf {
 pub(crate) fn ffmpeg9() -> PathBuf {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the package lies in the workspace");
     let path = std::env::var_os(FFMPEG9).map_or_else(|| root.join(FFMPEG9_PATH), PathBuf::from);
-    assert!(path.exists(), "no ffmpeg 9 at {}: run `make setup` or set {FFMPEG9}", path.display());
+    assert!(path.exists(), "no ffmpeg 9 at {}: run `make setup-test` or set {FFMPEG9}", path.display());
     path
 }
 

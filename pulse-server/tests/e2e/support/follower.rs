@@ -294,8 +294,9 @@ fn problems(last: Option<&Media>, media: &Media) -> Vec<String> {
             if part.duration > part_target + ROUNDING_SECONDS {
                 problems.push(format!("part of {} s above the target {part_target}", part.duration));
             }
-            let followed = index + 1 < segment.parts.len();
-            let excused = part.independent || part.gap || !followed;
+            // The last one of its segment, or one before a gap, is as long as it is.
+            let cut_off = segment.parts.get(index + 1).is_none_or(|next| next.gap);
+            let excused = part.independent || part.gap || cut_off;
             if !excused && part.duration < part_target * SHORTEST_PART - ROUNDING_SECONDS {
                 problems
                     .push(format!("part {index} of {} has {} s for no reason", segment.msn, part.duration));

@@ -6,6 +6,7 @@
 //! software. The session bus, PulseAudio and a window manager are missing, which it survives. Its list of services is
 //! not fetched, since the proxy named in the environment is nobody's address.
 
+use std::os::unix::fs::PermissionsExt;
 use std::time::Duration;
 
 use super::process::{Process, command};
@@ -37,6 +38,8 @@ impl Obs {
     #[track_caller]
     pub(crate) fn start(stage: &Stage, server: &str, key: &str) -> Self {
         write_config(stage, server, key);
+        let private = std::fs::Permissions::from_mode(0o700);
+        std::fs::set_permissions(stage.path().join("obs-home"), private).expect("the folder is ours");
         let (display, number) = display(stage);
         let mut obs = command("obs");
         obs.args(["--multi", "--disable-missing-files-check", "--startstreaming"])

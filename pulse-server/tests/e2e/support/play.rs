@@ -92,8 +92,9 @@ impl Playing {
         let log = self.process.errors();
         succeeded(status).unwrap_or_else(|how| panic!("the player failed: {how}\n{log}"));
         let output = self.process.output();
+        let input = log.split("Stream mapping:").next().unwrap_or_default();
         Played {
-            streams: lines(&log, |line| line.contains("Stream #0:") && !line.contains("->")).join("\n"),
+            streams: lines(input, |line| line.contains("Stream #0:")).join("\n"),
             frames: frames(&output),
             seconds: value(&output, "out_time_us=").map_or(0.0, |us: f64| us / 1e6),
             first_frame_after: first,
@@ -125,7 +126,6 @@ impl Played {
     /// So many streams of a kind whose description contains `description`.
     #[track_caller]
     pub(crate) fn assert_stream(&self, who: &str, kind: &str, description: &str, count: usize) {
-        // The input's streams come first in the log, then the output's, which are all raw.
         let kind = format!(" {kind}: ");
         let found = self
             .streams
