@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Write};
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
 use serde::Serialize;
@@ -82,8 +82,13 @@ impl Links {
 /// The address as a person on this machine would write it.
 fn host(address: Option<SocketAddr>) -> String {
     match address {
-        Some(address) if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+        Some(address) if address.ip().is_unspecified() => {
+            // Not "localhost", which not every machine resolves, nor to the family that is listened on.
+            let loopback: IpAddr =
+                if address.is_ipv4() { Ipv4Addr::LOCALHOST.into() } else { Ipv6Addr::LOCALHOST.into() };
+            SocketAddr::new(loopback, address.port()).to_string()
+        }
         Some(address) => address.to_string(),
-        None => "localhost".to_owned(),
+        None => "127.0.0.1".to_owned(),
     }
 }

@@ -3,6 +3,7 @@
 mod links;
 mod picture;
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -38,6 +39,7 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     let key = stream_key(&config.data_dir)?;
     config.streams.retain(|stream| stream.id != STREAM);
     config.streams.push(Stream::new(STREAM, &[&key]));
+    config.ops.listen = config.ops.listen.filter(|address| is_free(*address));
     let folder = config.data_dir.clone();
     let public_url = config.http.public_url.clone();
     let server = start(config).await?;
@@ -60,6 +62,15 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
         links.print_playable();
     });
     serve_until_stopped(server, &sources, &level).await
+}
+
+/// Whether the operator's address can be had. Nothing of the demonstration needs it, and Prometheus has the same default port.
+fn is_free(address: SocketAddr) -> bool {
+    let free = std::net::TcpListener::bind(address).is_ok();
+    if !free {
+        println!("{address} is in use: going on without /metrics and the list of live streams.");
+    }
+    free
 }
 
 /// Waits until a viewer would get a playlist.
