@@ -173,7 +173,8 @@ impl Publisher {
         }
         state.tracks = Arc::clone(&tracks);
         drop(state);
-        self.push(Received::Tracks(tracks), 0, false);
+        let bytes = tracks.iter().map(|track| size_of::<Track>() + track.config.len()).sum();
+        self.push(Received::Tracks(tracks), bytes, false);
     }
 
     /// Publishes a frame of an announced track; frames of others are dropped.
@@ -222,7 +223,10 @@ impl Publisher {
             state.tracks_at_entry = Arc::clone(&state.tracks);
         }
         if state.ring.trimmable() {
-            let slowest = state.readers.iter().flatten().map(|reader| reader.cursor).min();
+            // Who has fallen off needs nothing any more of what is left, however long it stays away.
+            let held = state.ring.oldest();
+            let cursors = state.readers.iter().flatten().map(|reader| reader.cursor);
+            let slowest = cursors.filter(|cursor| *cursor >= held).min();
             let slowest = slowest.unwrap_or(state.ring.next());
             // The entry just pushed stays for whoever subscribes before the next key frame.
             let newest = state.ring.next().saturating_sub(1);
@@ -493,6 +497,33 @@ mod tests {
             publisher.frame(frame(dts, false));
             assert!(broadcast.retained_bytes() <= 10_000);
         }
+    }
+
+    #[test]
+    fn a_flood_of_headers_counts_against_the_bounds() {
+        let bounds = Bounds { max_bytes: 100_000, ..Bounds::default() };
+        let (mut publisher, broadcast) = broadcast(Config { bounds, ..Config::default() });
+        let laggard = broadcast.subscribe();
+        for n in 0..1_000_u32 {
+            let config = Bytes::from(n.to_be_bytes().repeat(4_096));
+            publisher.tracks(Arc::new([Track { config, ..track(TrackId::video(0), Codec::H264) }]));
+            let held = &broadcast.lock().ring;
+            assert!(held.next() - held.oldest() <= 6);
+        }
+        drop(laggard);
+    }
+
+    #[test]
+    fn a_laggard_that_never_reads_again_does_not_keep_the_ring_full() {
+        let bounds = Bounds { max_bytes: 10_000, ..Bounds::default() };
+        let (mut publisher, broadcast) = broadcast(Config { bounds, ..Config::default() });
+        publisher.tracks(video());
+        let mut laggard = broadcast.subscribe();
+        for dts in 0..1_000 {
+            publisher.frame(frame(dts, dts % 10 == 0));
+        }
+        assert_eq!(broadcast.retained_bytes(), 1_000);
+        assert!(matches!(drain(&mut laggard).first(), Some(Received::Skipped { .. })));
     }
 
     #[test]

@@ -87,7 +87,10 @@ impl Shared {
         if state.ring.trimmable() {
             // The newest batch stays for whoever comes before the next.
             let newest = state.ring.next().saturating_sub(1);
-            let slowest = state.slots.iter().flatten().map(|slot| slot.cursor).min().unwrap_or(newest);
+            // Who has fallen off needs nothing of what is left.
+            let held = state.ring.oldest();
+            let cursors = state.slots.iter().flatten().map(|slot| slot.cursor);
+            let slowest = cursors.filter(|cursor| *cursor >= held).min().unwrap_or(newest);
             state.ring.trim(slowest.min(newest));
         }
         let holds_entry = state.ring.entry_point().is_some();

@@ -121,3 +121,25 @@ fn a_body_that_is_not_read_keeps_no_more_than_the_ring_and_ends_the_second_time(
         assert_eq!(body.end(), Some(End::TooSlow));
     });
 }
+
+#[test]
+fn a_body_that_nobody_reads_does_not_keep_the_ring_full() {
+    run(async {
+        let mut stream = Stream::new();
+        picture(&mut stream, 0, true);
+        let mut config = config();
+        config.bounds.max_age = Duration::from_secs(2);
+        let fanout = Fanout::new(stream.broadcast.clone(), FLV, config);
+        let mut body = fanout.body();
+        body.next().await.unwrap();
+        let mut one_gop = 0;
+        for n in 1..200 {
+            picture(&mut stream, n * 40, n % 25 == 0);
+            tick().await;
+            one_gop = if n == 24 { fanout.stats().retained_bytes } else { one_gop };
+        }
+        let held = fanout.stats().retained_bytes;
+        assert!(held <= one_gop * 3 / 2, "{held} bytes, where a group of pictures has {one_gop}");
+        drop(body);
+    });
+}
