@@ -55,6 +55,18 @@ fn a_token_may_stand_on_the_application_or_on_the_key() {
     assert!(!log.contains("abc"), "a token is in the log:\n{log}");
 }
 
+#[test]
+fn an_open_server_names_the_stream_after_any_key() {
+    let _seats = seats::some();
+    let pulse = Setup::new().stream("named").open().start();
+    let folder = pulse.stage().path();
+    let _any = Feed::new().no_audio().publish("any", folder, &pulse.publish_url_with_key("whatever-1"));
+    pulse.wait_playable("whatever-1");
+    // A stream that is configured still wants its own key.
+    let mut other = Feed::new().no_audio().publish("other", folder, &pulse.publish_url_with_key("named"));
+    assert!(!other.wait(Duration::from_secs(10)).success(), "its id was taken for its key");
+}
+
 /// Without `-re`, minutes of media arrive within seconds.
 #[test]
 fn a_file_that_arrives_faster_than_real_time_is_taken_within_bounds() {

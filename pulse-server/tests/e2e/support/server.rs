@@ -29,6 +29,7 @@ pub(crate) struct Setup {
     streams: Vec<(String, String)>,
     sections: String,
     tls: Option<Tls>,
+    open: bool,
 }
 
 /// The listeners with TLS.
@@ -57,6 +58,12 @@ impl Setup {
     pub(crate) fn section(mut self, toml: &str) -> Self {
         self.sections.push_str(toml);
         self.sections.push('\n');
+        self
+    }
+
+    /// Any key may publish.
+    pub(crate) fn open(mut self) -> Self {
+        self.open = true;
         self
     }
 
@@ -306,7 +313,8 @@ impl Pulse {
     }
 
     fn write_config(&self) {
-        let mut toml = format!("data_dir = {:?}\n", self.stage.path().join("data"));
+        let mut toml =
+            format!("data_dir = {:?}\nopen = {}\n", self.stage.path().join("data"), self.setup.open);
         for (section, address) in [("http", self.http), ("rtmp", self.rtmp), ("ops", self.ops)] {
             toml.push_str(&format!("[{section}]\nlisten = \"{address}\"\n"));
             match (section, self.setup.tls) {
