@@ -1,4 +1,4 @@
-//! Any encoder, with all its pauses, jumps, crashes and changes of mind, in virtual time: the packager does not panic, never works
+//! Any encoder, its clock repaired as in a server, with all its pauses, jumps, crashes and changes of mind, in virtual time: the packager does not panic, never works
 //! without end, and every playlist that a viewer could have seen keeps what RFC 8216bis asks and what earlier versions promised.
 
 use std::collections::BTreeMap;
@@ -7,6 +7,8 @@ use std::time::{Duration, Instant, SystemTime};
 use hls_packager::{
     Announced, Config, Container, Event, Journal, Now, Packager, RenditionId, Reply, Request, Window,
 };
+use media_core::codec;
+use media_core::timeline::{self, Timeline};
 use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
 
 use crate::samples;
@@ -26,6 +28,8 @@ const WALL_S: u64 = 1_795_262_400;
 const MAX_ACTS: usize = 400;
 /// The longest that a stream lasts: every version of every playlist is read.
 const MAX_SPAN: Duration = Duration::from_secs(240);
+/// A reader that comes less often misses segments of the shortest windows.
+const READ_EVERY: Duration = Duration::from_secs(1);
 /// Events and timeouts in one second, and once more for the whole of what had been waiting.
 const MAX_EVENTS_PER_S: u64 = 2_000;
 
@@ -42,11 +46,15 @@ struct Rig {
     checkers: BTreeMap<RenditionId, Checker>,
     /// The newest part and segment that a viewer may have seen of each rendition.
     seen: BTreeMap<RenditionId, (u64, u64)>,
+    /// As the encoder announces them.
     tracks: Vec<Track>,
+    timeline: Timeline,
     /// Media time of the encoder, in microseconds.
     media_us: i64,
-    last: BTreeMap<TrackId, i64>,
+    /// Where the next frame of each audio track begins.
+    sound_us: BTreeMap<TrackId, i64>,
     events: u64,
+    read_at: Instant,
 }
 
 /// The configuration in two bytes, the tracks in one, then acts.
@@ -92,9 +100,11 @@ impl Rig {
             checkers: BTreeMap::new(),
             seen: BTreeMap::new(),
             tracks: Vec::new(),
+            timeline: Timeline::new(timeline::Config::rtmp()),
             media_us: 0,
-            last: BTreeMap::new(),
+            sound_us: BTreeMap::new(),
             events: 0,
+            read_at: start.instant,
         }
     }
 
@@ -125,11 +135,33 @@ impl Rig {
             self.media_us += step_us;
             self.pass(Duration::from_micros(step_us as u64));
             for track in self.tracks.clone() {
-                let keyframe = u32::from(n) % every == 0;
-                self.send(&track, self.media_us, if manner & 0x40 == 0 { 0 } else { 2 * step_us }, keyframe);
+                if track.video().is_some() {
+                    let keyframe = u32::from(n) % every == 0;
+                    let composition_us = if manner & 0x40 == 0 { 0 } else { 2 * step_us };
+                    self.send(&track, self.media_us, composition_us, keyframe);
+                } else {
+                    self.catch_up(&track);
+                }
             }
             self.drain();
         }
+    }
+
+    /// Sound up to now, a frame after the other.
+    fn catch_up(&mut self, track: &Track) {
+        let data = samples::payload(track.codec, true, &[0x55; 20]);
+        let samples = codec::frame_samples(track.codec, &track.config, &data).unwrap_or(1_024);
+        let rate = track.audio().map_or(48_000, |audio| audio.sample_rate);
+        let frame_us = i64::from(samples) * 1_000_000 / i64::from(rate);
+        let mut at_us = self.sound_us.get(&track.id).copied().unwrap_or(self.media_us);
+        if (self.media_us - at_us).abs() > 1_000_000 {
+            at_us = self.media_us;
+        }
+        while at_us <= self.media_us {
+            self.send(track, at_us, 0, true);
+            at_us += frame_us;
+        }
+        self.sound_us.insert(track.id, at_us);
     }
 
     /// One frame, at its track's time and so many milliseconds.
@@ -143,20 +175,19 @@ impl Rig {
     }
 
     fn send(&mut self, track: &Track, at_us: i64, composition_us: i64, keyframe: bool) {
-        let rescaled = |us: i64| Timestamp(us).rescale(Timescale::MICROS, track.timescale).0;
-        let dts = rescaled(at_us);
-        let composition = if track.video().is_some() { rescaled(composition_us) } else { 0 };
+        let composition_us = if track.video().is_some() { composition_us } else { 0 };
         let keyframe = keyframe || track.video().is_none();
+        // Milliseconds that wrap, as they come over RTMP.
+        let dts = at_us.div_euclid(1_000).rem_euclid(1 << 32) * 1_000;
+        let (dts, pts) = (Timestamp(dts), Timestamp(dts + composition_us));
         let data = samples::payload(track.codec, keyframe, &[0x55; 20]).into();
-        let frame =
-            Frame { track: track.id, dts: Timestamp(dts), pts: Timestamp(dts + composition), keyframe, data };
-        let forward = self.last.get(&track.id).is_none_or(|last| *last < dts);
-        let taken = self.packager.frame(self.now, frame);
-        // A clock that goes forward is never refused.
-        assert!(taken.is_ok() || !forward, "{taken:?}");
-        if taken.is_ok() {
-            self.last.insert(track.id, dts);
+        let frame = Frame { track: track.id, dts, pts, keyframe, data };
+        let repaired = self.timeline.frame(frame).expect("the track was added");
+        if repaired.rebased.is_some() {
+            self.packager.discontinuity(self.now);
         }
+        let taken = self.packager.frame(self.now, repaired.frame);
+        assert!(taken.is_ok(), "{taken:?}");
     }
 
     fn pass(&mut self, time: Duration) {
@@ -193,31 +224,36 @@ impl Rig {
             &[Codec::Ac3, Codec::Flac],
             &[Codec::Aac, Codec::Opus, Codec::Aac],
         ];
-        let video = video[usize::from(choice & 7)]
-            .map(|codec| samples::track(TrackId::video(0), codec, Timescale::VIDEO));
-        let audio = audio[usize::from(choice >> 3 & 7)].iter().zip(0..).map(|(codec, number)| {
-            let track = samples::track(TrackId::audio(number), *codec, Timescale::VIDEO);
-            let rate = track.audio().map_or(48_000, |audio| audio.sample_rate);
-            Track { timescale: Timescale::new(rate).expect("not zero"), ..track }
-        });
+        let track = |id, codec| samples::track(id, codec, Timescale::MICROS);
+        let video = video[usize::from(choice & 7)].map(|codec| track(TrackId::video(0), codec));
+        let audio = audio[usize::from(choice >> 3 & 7)].iter().zip(0..);
+        let audio = audio.map(|(codec, number)| track(TrackId::audio(number), *codec));
         self.tracks = video.into_iter().chain(audio).collect();
-        self.last.clear();
-        self.packager.tracks(self.now, &self.tracks);
+        self.announce_tracks();
     }
 
+    fn announce_tracks(&mut self) {
+        let tracks: Vec<Track> = self.tracks.iter().map(|track| self.timeline.track(track)).collect();
+        self.packager.tracks(self.now, &tracks);
+    }
+
+    /// The encoder's clock jumps.
     fn jump(&mut self, by_ms: i64) {
         self.media_us += by_ms * 1_000;
-        self.last.clear();
-        self.packager.discontinuity(self.now);
     }
 
     fn pause(&mut self) {
         self.packager.pause(self.now);
     }
 
+    /// An encoder is there: another one, or the same with a clock that begins anew.
     fn resume(&mut self) {
-        self.last.clear();
+        self.timeline = match self.timeline.edge_us() {
+            Some(edge) => Timeline::starting_at(timeline::Config::rtmp(), edge),
+            None => Timeline::new(timeline::Config::rtmp()),
+        };
         self.packager.resume(self.now);
+        self.announce_tracks();
     }
 
     fn announce(&mut self, promise: u8) {
@@ -239,8 +275,8 @@ impl Rig {
         self.window = Window::new();
         self.checkers.clear();
         self.renditions.clear();
-        self.last.clear();
-        self.packager.tracks(self.now, &self.tracks);
+        self.timeline = Timeline::new(timeline::Config::rtmp());
+        self.announce_tracks();
     }
 
     fn turn_wall_clock(&mut self, by_s: i64) {
@@ -264,6 +300,9 @@ impl Rig {
             assert!(self.events <= MAX_EVENTS_PER_S * (30 + seconds), "events without end");
             self.take(&event);
             self.window.apply(event);
+        }
+        if self.now.instant - self.read_at >= READ_EVERY {
+            self.read();
         }
     }
 
@@ -312,6 +351,7 @@ impl Rig {
 
     /// A viewer reads every playlist, whole and as a delta update, and fetches what is at its end.
     fn read(&mut self) {
+        self.read_at = self.now.instant;
         if !self.window.is_playable() {
             return;
         }

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use media_core::Frame;
 
+use super::feed::Feed;
 use super::lane::Lane;
 use super::life::{Life, lead_of, to_ns};
 use super::outbox::Outbox;
@@ -29,15 +30,16 @@ pub(super) struct Away {
 impl Life {
     /// The encoder is away: what was received goes out, and gaps follow.
     pub(super) fn go_away(&mut self, out: &mut Outbox) {
-        if self.away.is_some() {
+        if let Some(away) = &mut self.away {
+            // Perhaps another encoder: what was seen of the one before tells nothing of its clock.
+            (away.waits_for_key, away.audio_since) = (None, None);
+            self.feeds.iter_mut().for_each(Feed::break_off);
             return;
         }
         let from_ns = self.sync(out);
         self.cut_all(false, out);
         self.gop.break_off();
-        for feed in &mut self.feeds {
-            feed.break_off();
-        }
+        self.feeds.iter_mut().for_each(Feed::break_off);
         let since = out.now().instant;
         self.away = Some(Away { from_ns, since, parts: 0, waits_for_key: None, audio_since: None });
     }

@@ -89,6 +89,24 @@ fn trap_24_a_gap_that_ends_within_a_long_part_makes_no_segment_too_long() {
 }
 
 #[test]
+fn an_encoder_that_takes_over_from_a_stalled_one_may_begin_where_that_one_stood() {
+    let encoder = Encoder { epoch_s: 20, ..Encoder::usual() };
+    let mut rig = rig();
+    rig.publish(&Encoder::usual(), SECOND * 10);
+    rig.sleep(SECOND * 8);
+    assert!(rig.codes().contains(&"encoder_stalled"));
+    let sent = encoder.send(SECOND);
+    // The stalled one goes on, without a key frame.
+    rig.play(sent.iter().filter(|sent| !sent.frame.keyframe).cloned().collect(), SECOND);
+    rig.resume();
+    rig.tracks(&encoder);
+    rig.play(sent, SECOND);
+    rig.publish(&encoder, Duration::ZERO);
+    assert!(rig.segments.iter().any(|(_, segment)| segment.gap));
+    assert!(!rig.playlists[&RenditionId::Video].open.as_ref().unwrap().parts.iter().any(|part| part.gap));
+}
+
+#[test]
 fn a_returning_encoder_starts_at_a_key_frame() {
     let mut rig = rig();
     rig.publish(&Encoder::usual(), SECOND * 10);
