@@ -36,6 +36,8 @@ pub(super) async fn answer(
     let grant = authority::decide(app.authority.play(ask))
         .await
         .map_err(|refusal| denied(&stream, remote, &refusal))?;
+    // From here on: what was granted may be taken back while the stream's tracks are waited for.
+    let withdrawn = Box::pin(app.withdrawn(&grant));
     let life = match app.registry.find(&stream).map(|channel| channel.phase()) {
         Some(Phase::Live(life) | Phase::Away(life)) => life,
         Some(Phase::Restarted) => {
@@ -52,7 +54,6 @@ pub(super) async fn answer(
         let fanout = life.outputs.flv().await.map_err(|_| too_many_forms())?;
         app.counters.plays.fetch_add(1, Relaxed);
         tracing::info!(stream = %grant.stream, %remote, "playing over FLV");
-        let withdrawn = Box::pin(app.withdrawn(&grant));
         Body::Stream(Box::pin(Viewer { body: fanout.body(), withdrawn, grant, remote }))
     };
     let mut response = Response::new(body);

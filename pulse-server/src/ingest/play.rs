@@ -9,7 +9,7 @@ use rtmp_core::tokio::{PendingPlay, fanout};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use crate::app::App;
+use crate::app::{App, Withdrawn};
 use crate::authority::{self, DeniedCode, Grant, View};
 use crate::config::Secret;
 use crate::live::{Life, Unplayable};
@@ -20,7 +20,7 @@ pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPlay<I>, remote: Sock
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (grant, life, fanout) = match admit(app, &pending, remote).await {
+    let (grant, life, fanout, withdrawn) = match admit(app, &pending, remote).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(app, pending, remote, refusal).await,
     };
@@ -28,7 +28,6 @@ where
     let software = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, software, "playing over RTMP");
     let player = pending.accept(&PlayStart::default());
-    let withdrawn = app.withdrawn(&grant);
     let outcome = fanout::play(&fanout, player, async { withdrawn.await.into() }).await;
     tracing::info!(stream = %grant.stream, %remote, why = %outcome, "RTMP player gone");
     // The life's outputs stay for as long as somebody plays them.
@@ -39,21 +38,28 @@ where
 struct Refusal {
     rejection: Rejection,
     why: String,
+    /// The stream, once it is known that the name is one's and no key that was put in the wrong place.
+    stream: Option<StreamId>,
     /// Answered late: it may be guessing.
     late: bool,
 }
 
 impl Refusal {
     fn new(rejection: Rejection, why: impl Into<String>) -> Self {
-        Self { rejection, why: why.into(), late: false }
+        Self { rejection, why: why.into(), stream: None, late: false }
+    }
+
+    fn of(self, stream: &StreamId) -> Self {
+        Self { stream: Some(stream.clone()), ..self }
     }
 }
 
+/// Lets a player in. What it was granted may be taken back from the answer on, while it still waits for the stream's tracks.
 async fn admit<I>(
     app: &App,
     pending: &PendingPlay<I>,
     remote: SocketAddr,
-) -> Result<(Grant, Arc<Life>, fanout::Fanout), Refusal>
+) -> Result<(Grant, Arc<Life>, fanout::Fanout, impl Future<Output = Withdrawn> + Send + use<I>), Refusal>
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
@@ -68,29 +74,30 @@ where
             DeniedCode::LimitReached | DeniedCode::Unavailable => Rejection::Unavailable,
         },
         why: denied.why,
+        stream: None,
         late: denied.code == DeniedCode::BadCredential,
     })?;
+    let withdrawn = app.withdrawn(&grant);
+    let refused = |rejection, why| Refusal::new(rejection, why).of(&grant.stream);
     let life = app.registry.find(&grant.stream).and_then(|channel| channel.life());
-    let life = life.ok_or_else(|| Refusal::new(Rejection::NotFound, "the stream is not live"))?;
+    let life = life.ok_or_else(|| refused(Rejection::NotFound, "the stream is not live"))?;
     let fanout =
         life.outputs.rtmp(request.capabilities(), request.stream_id).await.map_err(|why| match why {
             Unplayable::Codec => {
-                Refusal::new(Rejection::Unsupported, "the player did not announce the stream's codecs")
+                refused(Rejection::Unsupported, "the player did not announce the stream's codecs")
             }
             Unplayable::Wires => {
-                Refusal::new(Rejection::Unavailable, "too many message stream ids among the players")
+                refused(Rejection::Unavailable, "too many message stream ids among the players")
             }
         })?;
-    Ok((grant, life, fanout))
+    Ok((grant, life, fanout, withdrawn))
 }
 
 async fn refuse<I>(app: &App, pending: PendingPlay<I>, remote: SocketAddr, refusal: Refusal)
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let name = pending.request().target.key.expose();
-    // A name that is no stream's id may be a key that was put in the wrong place.
-    let stream = StreamId::parse(name).map_or("[not an id]".to_owned(), |id| id.to_string());
+    let stream = refusal.stream.as_ref().map_or("[unknown]", StreamId::as_str);
     tracing::info!(stream, %remote, why = refusal.why, "RTMP player refused");
     if refusal.late {
         let most = app.config.load().limits.pending_rejections_per_address;
@@ -100,11 +107,11 @@ where
     pending.reject(refusal.rejection).await;
 }
 
-impl From<crate::app::Withdrawn> for Ending {
-    fn from(why: crate::app::Withdrawn) -> Self {
+impl From<Withdrawn> for Ending {
+    fn from(why: Withdrawn) -> Self {
         match why {
-            crate::app::Withdrawn::Revoked => Self::Revoked,
-            crate::app::Withdrawn::Draining => Self::Shutdown,
+            Withdrawn::Revoked => Self::Revoked,
+            Withdrawn::Draining => Self::Shutdown,
         }
     }
 }
