@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hls_packager::Announced;
+use rtmp_core::Target;
 use rtmp_core::flv::Metadata;
 use rtmp_core::server::{Ending, Event, Rejection};
 use rtmp_core::tokio::{PendingPublish, Publisher};
@@ -64,7 +65,13 @@ impl Refusal {
 
 fn seat(app: &App, grant: Grant, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
     let config = app.config.load();
-    let most = if config.open { config.ingest.max_open_streams + config.streams.len() } else { usize::MAX };
+    // Streams that anybody may open must not take the places of those that are configured.
+    let configured = config.streams.iter().any(|stream| stream.id == grant.stream.as_str());
+    let most = if config.open && !configured {
+        config.ingest.max_open_streams + config.streams.len()
+    } else {
+        usize::MAX
+    };
     let channel = app.registry.open(&grant.stream, most).map_err(|_| Refusal {
         rejection: Rejection::Unavailable,
         why: "ingest.max_open_streams streams are live".to_owned(),
@@ -87,7 +94,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     app.counters.publishes_refused.fetch_add(1, Relaxed);
-    tracing::warn!(%remote, app = %pending.request().target.app, why = refusal.why, "publisher refused");
+    tracing::warn!(%remote, app = shown_app(&pending.request().target), why = refusal.why, "publisher refused");
     if refusal.late {
         let most = app.config.load().limits.pending_rejections_per_address;
         let Some(waiting) = app.rejections.enter(remote.ip(), most) else {
@@ -96,6 +103,11 @@ where
         sleep(waiting.delay()).await;
     }
     pending.reject(refusal.rejection).await;
+}
+
+/// The application, for the log. Without a name after it, it may be a key that was put in the wrong field.
+fn shown_app(target: &Target) -> &str {
+    if target.key.is_empty() { "[redacted]" } else { &target.app }
 }
 
 /// Feeds the channel until the publisher goes or has to; says why.
@@ -153,5 +165,16 @@ fn announce(feed: &Feed, metadata: &Metadata) {
             frame_rate: metadata.frame_rate,
         };
         hls.announce(announced);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn trap_15_a_key_in_the_place_of_the_application_is_not_logged() {
+        assert_eq!(shown_app(&Target::parse("sk_secret", "rtmp://h/sk_secret", "")), "[redacted]");
+        assert_eq!(shown_app(&Target::parse("live", "rtmp://h/live", "key")), "live");
     }
 }
