@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use tokio::sync::oneshot;
+use tokio::task::AbortHandle;
 
 use super::feed::Feed;
 use super::life::Life;
@@ -70,6 +71,8 @@ struct State {
     seat: Option<Seat>,
     generation: u64,
     takeovers: Takeovers,
+    /// Ends the life after the grace period. There is one at a time, however often the encoder comes and goes.
+    grace: Option<AbortHandle>,
 }
 
 /// A stream's place in the server.
@@ -97,7 +100,7 @@ impl Channel {
     }
 
     fn in_phase(phase: Phase, id: StreamId, grace: Duration, beget: Arc<dyn Beget>) -> Self {
-        let state = State { phase, seat: None, generation: 0, takeovers: Takeovers::default() };
+        let state = State { phase, seat: None, generation: 0, takeovers: Takeovers::default(), grace: None };
         Self { id, grace, beget, state: Mutex::new(state) }
     }
 
@@ -210,11 +213,19 @@ impl Channel {
     }
 
     fn end_after_grace(self: &Arc<Self>, generation: u64) {
+        let mut state = self.state();
+        // A publisher has come since, and starts a timer of its own when it leaves.
+        if state.generation != generation {
+            return;
+        }
         let channel = Arc::clone(self);
-        tokio::spawn(async move {
+        let grace = tokio::spawn(async move {
             tokio::time::sleep(channel.grace).await;
             channel.end_if_still(generation);
         });
+        if let Some(earlier) = state.grace.replace(grace.abort_handle()) {
+            earlier.abort();
+        }
     }
 
     /// Ends the life if nobody has come since the publisher of `generation` left.
@@ -369,6 +380,19 @@ mod tests {
         drop(next);
         tokio::time::sleep(GRACE + ENDED_KEPT + Duration::from_secs(1)).await;
         assert!(channel.is_idle());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_encoder_that_comes_and_goes_all_the_time_leaves_one_timer() {
+        let channel = channel();
+        for _ in 0..1_000 {
+            drop(occupy(&channel, 1, Takeover::Accept).unwrap());
+            tokio::task::yield_now().await;
+        }
+        // The channel itself, and the timer.
+        assert_eq!(Arc::strong_count(&channel), 2);
+        tokio::time::sleep(GRACE + Duration::from_millis(1)).await;
+        assert!(matches!(channel.phase(), Phase::Offline(Some(_))));
     }
 
     #[tokio::test(start_paused = true)]
