@@ -46,7 +46,8 @@ impl Registry {
         }
         let mut channels = self.write();
         if channels.len() >= most {
-            channels.retain(|_, channel| !channel.is_idle());
+            // One that somebody holds is about to get a publisher: forgotten now, the stream would have two channels.
+            channels.retain(|_, channel| Arc::strong_count(channel) > 1 || !channel.is_idle());
         }
         if channels.len() >= most && !channels.contains_key(id) {
             return Err(Full);
@@ -75,5 +76,37 @@ impl Registry {
 
     fn write(&self) -> std::sync::RwLockWriteGuard<'_, HashMap<StreamId, Arc<Channel>>> {
         self.channels.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use media_core::broadcast;
+    use rtmp_core::tokio::fanout;
+
+    use super::*;
+    use crate::live::health::Health;
+    use crate::live::life::Life;
+
+    struct Plain;
+
+    impl Beget for Plain {
+        fn life(&self, _: &StreamId) -> Arc<Life> {
+            let (broadcast, fanout) = (broadcast::Config::default(), fanout::Config::default());
+            Arc::new(Life::new(broadcast, fanout, Arc::new(Health::default()), |_| None))
+        }
+
+        fn abandon(&self, _: &StreamId) {}
+    }
+
+    #[test]
+    fn a_channel_that_a_publisher_is_about_to_take_is_not_forgotten() {
+        let registry = Registry::new(Duration::ZERO, Arc::new(Plain));
+        let id = |id| StreamId::parse(id).unwrap();
+        let held = registry.open(&id("a"), 2).unwrap();
+        drop(registry.open(&id("b"), 2).unwrap());
+        assert!(registry.open(&id("c"), 2).is_ok(), "b is idle");
+        assert_eq!(registry.open(&id("d"), 1).err(), Some(Full));
+        assert!(Arc::ptr_eq(&held, &registry.find(&id("a")).unwrap()));
     }
 }
