@@ -152,12 +152,13 @@ impl Driver {
             Received::Tracks(tracks) => self.packager.tracks(now, &tracks),
             Received::Frame(frame) => {
                 if let Err(error) = self.packager.frame(now, frame) {
-                    tracing::error!(stream = %self.stream, %error, "frame not packaged");
+                    self.report_once("frame_not_packaged", &error.to_string());
                 }
             }
             Received::Discontinuity => self.packager.discontinuity(now),
             Received::Skipped { entries } => {
-                tracing::warn!(stream = %self.stream, entries, "the packager fell behind and skipped to a key frame");
+                let detail = format!("frames came faster than they can be packaged; HLS left {entries} out");
+                self.report_once("packager_behind", &detail);
                 self.packager.discontinuity(now);
             }
             Received::Paused => self.packager.pause(now),
@@ -185,21 +186,32 @@ impl Driver {
     }
 
     fn report(&self, health: &hls_packager::Health) {
-        if self.health.report(SystemTime::now(), health.code(), health.to_string()) {
-            tracing::warn!(stream = %self.stream, code = health.code(), "{health}");
+        self.report_once(health.code(), &health.to_string());
+    }
+
+    /// Notes what is wrong; the first time in a life it is logged, too.
+    fn report_once(&self, code: &'static str, detail: &str) {
+        if self.health.report(SystemTime::now(), code, detail.to_owned()) {
+            tracing::warn!(stream = %self.stream, code, "{detail}");
         }
     }
 
     /// Syncs the journal before anything that depends on it is shown. While the disk refuses, HLS stands still; RTMP and FLV go on.
     async fn persist(&self, journal: Journal) {
+        let mut failed = false;
         loop {
             let (store, stream, copy) = (self.store.clone(), self.stream.clone(), journal.clone());
-            match tokio::task::spawn_blocking(move || store.save(&stream, &copy)).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => {
-                    tracing::error!(stream = %self.stream, %error, "cannot write the playlist journal; HLS waits for the disk");
+            let error = match tokio::task::spawn_blocking(move || store.save(&stream, &copy)).await {
+                Ok(Ok(())) if failed => {
+                    return tracing::info!(stream = %self.stream, "the playlist journal is written again");
                 }
-                Err(error) => tracing::error!(stream = %self.stream, %error, "the journal's writer failed"),
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => error.to_string(),
+                Err(error) => error.to_string(),
+            };
+            // A disk may be full for hours: once is enough.
+            if !std::mem::replace(&mut failed, true) {
+                tracing::error!(stream = %self.stream, error, "cannot write the playlist journal; HLS waits for the disk");
             }
             tokio::time::sleep(JOURNAL_RETRY).await;
         }
