@@ -100,6 +100,17 @@ impl Configured {
         for stream in removed_streams {
             self.revoke(Revocation::Stream(stream.clone())).await;
         }
+        // What was open to anybody and now has keys of its own.
+        for stream in new.streams.difference(&old.streams).filter(|_| old.open) {
+            let digest = digest(stream.as_str());
+            if new.keys.get(&digest) != Some(stream) {
+                self.revoke(Revocation::Credential {
+                    stream: stream.clone(),
+                    credential: credential(&digest),
+                })
+                .await;
+            }
+        }
         for (digest, stream) in
             old.keys.iter().filter(|(digest, stream)| new.keys.get(*digest) != Some(stream))
         {
@@ -181,6 +192,20 @@ mod tests {
         assert_eq!(publish(&authority, "secret").await.as_deref(), Ok("show"));
         assert_eq!(publish(&authority, "show").await, Err(DeniedCode::BadCredential));
         assert_eq!(publish(&authority, "a/b").await, Err(DeniedCode::BadCredential));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_gets_keys_of_its_own_is_no_longer_open_to_who_has_it() {
+        let authority = Configured::new(&config(true, &[]));
+        let mut revoked = authority.revocations();
+        assert_eq!(publish(&authority, "show").await.as_deref(), Ok("show"));
+        authority.reload(&config(true, &[("show", &["secret"]), ("same", &["same"])])).await;
+        let falls = |revocation: &Revocation, id: &str| {
+            revocation.covers(&StreamId::parse(id).unwrap(), credential(&digest(id)))
+        };
+        let revocation = revoked.try_recv().unwrap();
+        assert!(falls(&revocation, "show") && !falls(&revocation, "other"));
+        assert!(revoked.try_recv().is_err(), "the key of `same` still opens it");
     }
 
     #[tokio::test]
