@@ -119,7 +119,7 @@ impl Life {
     }
 
     fn multivariant(&self, session: &str) -> Reply {
-        let text = multivariant::render(&self.shelves, session);
+        let text = multivariant::render(&self.shelves, media_playlist::hold_back(&self.settled), session);
         Reply::Ready(Resource {
             body: Body::Text(Arc::new(Text::new(Bytes::from(text)))),
             content_type: content_type::PLAYLIST,

@@ -1,11 +1,22 @@
 //! Dates for EXT-X-PROGRAM-DATE-TIME (RFC 8216bis §4.4.4.6).
 
 use std::fmt::{self, Write};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
-/// Writes `date` as `YYYY-MM-DDThh:mm:ss.SSSZ`, rounded down; the epoch for dates before it.
-pub(super) fn write(out: &mut impl Write, date: SystemTime) -> fmt::Result {
+/// To which millisecond a date is rounded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Rounding {
+    Down,
+    Up,
+}
+
+/// Writes `date` as `YYYY-MM-DDThh:mm:ss.SSSZ`; the epoch for dates before it.
+pub(super) fn write(out: &mut impl Write, date: SystemTime, rounding: Rounding) -> fmt::Result {
     let since_1970 = date.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    let since_1970 = match rounding {
+        Rounding::Down => since_1970,
+        Rounding::Up => since_1970 + Duration::from_nanos(999_999),
+    };
     let (seconds, millis) = (since_1970.as_secs(), since_1970.subsec_millis());
     let (days, of_day) = (seconds / 86_400, seconds % 86_400);
     let (year, month, day) = civil(days);
@@ -28,14 +39,25 @@ fn civil(days: u64) -> (u64, u64, u64) {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use super::*;
 
     fn text(millis: u64) -> String {
         let mut text = String::new();
-        write(&mut text, SystemTime::UNIX_EPOCH + Duration::from_millis(millis)).expect("a string");
+        write(&mut text, SystemTime::UNIX_EPOCH + Duration::from_millis(millis), Rounding::Up)
+            .expect("a string");
         text
+    }
+
+    #[test]
+    fn dates_are_rounded_to_the_millisecond_as_asked() {
+        let date = SystemTime::UNIX_EPOCH + Duration::from_nanos(1_000_001);
+        let text = |rounding| {
+            let mut text = String::new();
+            write(&mut text, date, rounding).expect("a string");
+            text
+        };
+        assert_eq!(text(Rounding::Down), "1970-01-01T00:00:00.001Z");
+        assert_eq!(text(Rounding::Up), "1970-01-01T00:00:00.002Z");
     }
 
     #[test]

@@ -3,10 +3,11 @@
 use std::fmt::{self, Write};
 use std::time::Duration;
 
-use super::date;
+use super::date::{self, Rounding};
 use super::names::Name;
 use super::shelf::{OpenSegment, PartEntry, Shelf, Shelved};
 use crate::event::{Head, Settled};
+use crate::rendition::RenditionId;
 
 /// EXT-X-PART tags stay for this many target durations (RFC 8216bis §6.2.2).
 const PARTS_LISTED: u32 = 3;
@@ -37,6 +38,11 @@ pub(super) struct MediaPlaylist<'a> {
 /// PART-HOLD-BACK.
 pub(super) fn part_hold_back(part_target: Duration) -> Duration {
     part_target * HOLD_BACK
+}
+
+/// How far before the end of a playlist players start.
+pub(super) fn hold_back(life: &Settled) -> Duration {
+    life.part_target.map_or(target_duration(life) * HOLD_BACK, part_hold_back)
 }
 
 /// Whether delta updates are offered: the window has to reach past the Skip Boundary.
@@ -162,7 +168,13 @@ impl MediaPlaylist<'_> {
             *init = Some(number);
         }
         out.write_str("#EXT-X-PROGRAM-DATE-TIME:")?;
-        date::write(out, head.date)?;
+        // hls.js aligns audio to video by their dates. Rounded like this, audio is never thought to be later than it is, which would
+        // be as bad as a duration that is rounded up.
+        let rounding = match self.shelf.rendition.id {
+            RenditionId::Audio(_) => Rounding::Down,
+            RenditionId::Video | RenditionId::Muxed => Rounding::Up,
+        };
+        date::write(out, head.date, rounding)?;
         out.write_char('\n')
     }
 
@@ -232,11 +244,13 @@ fn write_report(other: &Shelf, out: &mut String) -> fmt::Result {
 
 /// A duration as the playlist says it: clients add those up.
 fn as_written(duration: Duration) -> Duration {
-    Duration::from_micros((duration.as_nanos() as u64 + 5_000) / 10_000 * 10)
+    Duration::from_micros(duration.as_micros() as u64 / 10 * 10)
 }
 
-/// Seconds with as many decimals as they need, up to five, rounded to the nearest: a tick of any clock in use is longer than the
-/// error.
+/// Seconds with as many decimals as they need, up to five, rounded down: a tick of any clock in use is longer than the error.
+///
+/// Down, because hls.js looks for what comes next by the end of its buffer, which a browser rounds down to the microsecond: where a
+/// segment that it joined in the middle seems to end after that, it asks for the same segment for ever.
 struct Seconds(Duration);
 
 impl fmt::Display for Seconds {
@@ -256,13 +270,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn seconds_are_decimal_and_rounded_to_the_nearest() {
+    fn seconds_are_decimal_and_rounded_down() {
         let text = |nanos| Seconds(Duration::from_nanos(nanos)).to_string();
         assert_eq!(text(0), "0.000");
         assert_eq!(text(202_000_000), "0.202");
-        assert_eq!(text(185_759_637), "0.18576");
+        assert_eq!(text(185_759_637), "0.18575");
         assert_eq!(text(4_004_000_004), "4.004");
-        assert_eq!(text(33_366_666), "0.03337");
-        assert_eq!(text(1_999_999_999), "2.000");
+        assert_eq!(text(33_366_666), "0.03336");
+        assert_eq!(text(2_005_666_666), "2.00566");
     }
 }

@@ -1,6 +1,7 @@
 //! The multivariant playlist (RFC 8216bis §4.4.6): one variant, with its audio tracks as renditions where they have their own.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use media_core::track::VideoRange;
 use media_core::{Track, TrackKind};
@@ -13,17 +14,23 @@ const GROUP: &str = "audio";
 /// EXT-X-VERSION: nothing in it needs more than the first, but for a MAP in what it refers to.
 const VERSION: u32 = 6;
 
-/// The playlist, with children's URIs through `session`. The first shelf is the variant's.
-pub(super) fn render(shelves: &[Shelf], session: &str) -> String {
+/// The playlist, with children's URIs through `session`. The first shelf is the variant's, and players start `hold_back` before its
+/// end.
+pub(super) fn render(shelves: &[Shelf], hold_back: Duration, session: &str) -> String {
     let mut out = String::with_capacity(1024);
     // Writing to a string cannot fail.
-    let _ = write(shelves, session, &mut out);
+    let _ = write(shelves, hold_back, session, &mut out);
     out
 }
 
-fn write(shelves: &[Shelf], session: &str, out: &mut String) -> fmt::Result {
+fn write(shelves: &[Shelf], hold_back: Duration, session: &str, out: &mut String) -> fmt::Result {
     let Some(variant) = shelves.first() else { return Ok(()) };
     writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
+    // A GOP longer than TARGETDURATION is cut inside. A player that joins behind such a cut finds nothing to start with (hls.js never
+    // does), so it is sent back to the key frame.
+    if let Some(before) = variant.start_before(hold_back) {
+        writeln!(out, "#EXT-X-START:TIME-OFFSET=-{:.3}", before.as_secs_f64())?;
+    }
     let audio: Vec<&Shelf> =
         shelves.iter().filter(|shelf| matches!(shelf.rendition.id, RenditionId::Audio(_))).collect();
     let only_audio = matches!(variant.rendition.id, RenditionId::Audio(_));

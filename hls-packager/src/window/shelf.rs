@@ -252,6 +252,27 @@ impl Shelf {
         part.map_or(Found::Nothing, Found::Part)
     }
 
+    /// How far before the end of the playlist a player has to start that would start `hold_back` before it, if it cannot start
+    /// there: for want of a key frame in that segment, or in one after it. `None` where it can.
+    pub(super) fn start_before(&self, hold_back: Duration) -> Option<Duration> {
+        let open = self.open.iter().map(|open| (self.open_duration(), open.parts.first()));
+        let listed = self.listed().rev().map(|segment| (segment.duration, segment.parts.first()));
+        let mut from_end = Duration::ZERO;
+        let mut stranded = false;
+        for (duration, first) in open.chain(listed) {
+            from_end += duration;
+            let starts = first.is_none_or(|part| part.independent || part.data.is_none());
+            if starts && stranded {
+                return Some(from_end);
+            }
+            stranded |= !starts;
+            if from_end >= hold_back && !stranded {
+                return None;
+            }
+        }
+        None
+    }
+
     /// The largest and the average bit rate of its segments, in bits a second; of its parts where there is no segment yet.
     pub(super) fn bit_rates(&self) -> (u64, u64) {
         let media = || self.listed().filter(|segment| !segment.gap);
