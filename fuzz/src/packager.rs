@@ -25,9 +25,9 @@ mod live {
 /// 2026-11-21T12:00:00Z.
 const WALL_S: u64 = 1_795_262_400;
 /// A script longer than this finds nothing that shorter ones do not.
-const MAX_ACTS: usize = 400;
+const MAX_ACTS: usize = 150;
 /// The longest that a stream lasts: every version of every playlist is read.
-const MAX_SPAN: Duration = Duration::from_secs(240);
+const MAX_SPAN: Duration = Duration::from_secs(90);
 /// A reader that comes less often misses segments of the shortest windows.
 const READ_EVERY: Duration = Duration::from_secs(1);
 /// Events and timeouts in one second, and once more for the whole of what had been waiting.

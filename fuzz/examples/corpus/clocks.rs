@@ -48,7 +48,7 @@ pub fn write_scripts(folder: &mut Folder, count: u64, len: usize) -> io::Result<
 }
 
 pub fn write_packager(folder: &mut Folder) -> io::Result<()> {
-    write_scripts(folder, 12, 600)
+    write_scripts(folder, 12, 250)
 }
 
 /// Bytes that are the same each time (Knuth's MMIX generator).
