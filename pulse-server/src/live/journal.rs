@@ -1,10 +1,10 @@
 //! Keeps each stream's playlist journal on disk.
 
 use std::fs::{self, File};
-use std::io::{self, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
-use hls_packager::Journal;
+use hls_packager::{Journal, MAX_JOURNAL_BYTES};
 
 use crate::stream_id::StreamId;
 
@@ -30,23 +30,22 @@ impl JournalStore {
     /// The stream's journal. A damaged one is reported and set aside: the stream then begins a first life.
     pub fn load(&self, stream: &StreamId) -> Option<Journal> {
         let path = self.path(stream);
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => text,
+        let damage = match read(&path) {
+            Ok(text) => match text.parse() {
+                Ok(journal) => return Some(journal),
+                Err(error) => error.to_string(),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => return None,
+            Err(error) if error.kind() == io::ErrorKind::IsADirectory => error.to_string(),
             Err(error) => {
                 tracing::error!(%stream, path = %path.display(), %error, "cannot read the playlist journal");
                 return None;
             }
         };
-        match text.parse() {
-            Ok(journal) => Some(journal),
-            Err(error) => {
-                let aside = path.with_extension("damaged");
-                tracing::error!(%stream, path = %path.display(), %error, aside = %aside.display(), "the playlist journal is damaged");
-                let _ = fs::rename(&path, &aside);
-                None
-            }
-        }
+        let aside = path.with_extension("damaged");
+        tracing::error!(%stream, path = %path.display(), damage, aside = %aside.display(), "the playlist journal is damaged");
+        let _ = fs::rename(&path, &aside);
+        None
     }
 
     /// Writes and syncs the stream's journal.
@@ -75,5 +74,33 @@ impl JournalStore {
 
     fn path(&self, stream: &StreamId) -> PathBuf {
         self.folder.join(format!("{stream}.{SUFFIX}"))
+    }
+}
+
+/// What a journal's file says, but no more of it than shows that it is too long. What is no text is read as if it were, and refused
+/// later.
+fn read(path: &Path) -> io::Result<String> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(MAX_JOURNAL_BYTES as u64 + 1).read_to_end(&mut bytes)?;
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn huge_and_damaged_journals_are_set_aside_and_the_next_one_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = JournalStore::open(folder.path()).unwrap();
+        let stream = |name: &str| StreamId::parse(name).unwrap();
+        File::create(store.path(&stream("huge"))).unwrap().set_len(1 << 40).unwrap();
+        fs::write(store.path(&stream("noise")), [0xff, 0xfe, 0, b'='].repeat(100)).unwrap();
+        fs::create_dir(store.path(&stream("folder"))).unwrap();
+        assert!(store.unfinished().is_empty());
+        for name in ["huge", "noise", "folder"] {
+            assert!(!store.path(&stream(name)).exists(), "{name}");
+            assert!(store.path(&stream(name)).with_extension("damaged").exists(), "{name}");
+        }
     }
 }
