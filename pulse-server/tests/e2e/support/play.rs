@@ -57,7 +57,9 @@ impl Play {
         let mut ffmpeg = command(&self.binary);
         ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "level+info"]);
         ffmpeg.args(["-stats_period", "0.1", "-progress", "pipe:1"]).args(&self.options);
-        ffmpeg.args(["-i", &self.url, "-t", &self.seconds.to_string(), "-map", "0", "-f", "null", "-"]);
+        ffmpeg.args(["-i", &self.url, "-t", &self.seconds.to_string(), "-map", "0"]);
+        // Frames go out as they came in: at a time base of one frame, ffmpeg complains about an encoder's jitter.
+        ffmpeg.args(["-fps_mode", "passthrough", "-enc_time_base:v", "1:90000", "-f", "null", "-"]);
         let process = Process::start(name, ffmpeg, stage.path());
         Playing { process, patience: Duration::from_secs(u64::from(self.seconds)) + OVERHEAD }
     }
@@ -142,7 +144,7 @@ pub(crate) fn assert_file_decodes(stage: &Stage, file: &Path) {
     let name = format!("decode-{}", file.file_name().expect("a file").to_string_lossy());
     let mut ffmpeg = command(feed::ffmpeg());
     ffmpeg.args(["-hide_banner", "-nostdin", "-nostats", "-loglevel", "error", "-i"]).arg(file);
-    ffmpeg.args(["-map", "0", "-f", "null", "-"]);
+    ffmpeg.args(["-map", "0", "-fps_mode", "passthrough", "-enc_time_base:v", "1:90000", "-f", "null", "-"]);
     let mut process = Process::start(&name, ffmpeg, stage.path());
     let status = process.wait(OVERHEAD);
     let log = process.errors();
