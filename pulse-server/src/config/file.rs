@@ -202,9 +202,9 @@ mod tests {
             errors(text, &[]),
             [
                 "pulse.toml:1:1: opne: is not a setting; did you mean `open`?",
-                "pulse.toml:3:11: hls.part_ms: `5` is too small; allowed: a whole number, 50 to 2000",
+                "pulse.toml:3:11: hls.part_ms: `5` is too small; allowed: a whole number, 50 to 1000",
                 "pulse.toml:4:15: hls.container: `mp4` is not one of the choices; allowed: \"cmaf\" or \"ts\"",
-                "pulse.toml:5:12: hls.window_s: `60` is not a whole number; allowed: a whole number, 6 to 3600",
+                "pulse.toml:5:12: hls.window_s: `60` is not a whole number; allowed: a whole number, 6 to 1800",
                 "pulse.toml:7:10: http.listen: `8080` is not an address and port; allowed: IP:PORT, such as 0.0.0.0:8080, \
                  [::]:8080 or localhost:8080",
             ]

@@ -118,14 +118,14 @@ settings! {
         /// ordinary segments either way.
         low_latency: bool = true, Any, NewLives;
         /// Length of a partial segment in milliseconds; the whole number of video frames nearest to it is used.
-        part_ms: u64 = 200, 50..=2_000, NewLives;
+        part_ms: u64 = 200, 50..=1_000, NewLives;
         /// Longest segment in seconds, as playlists declare it. Segments begin at key frames, so an encoder should send one at least
         /// this often; a longer stretch without any is cut inside and reported. A stream whose earlier key frames were further
         /// apart gets a longer target.
-        target_duration_s: u64 = 4, 1..=30, NewLives;
+        target_duration_s: u64 = 4, 1..=12, NewLives;
         /// Seconds of media that a playlist lists, and that are kept in memory for each stream (60 s of 2 Mbit/s are 15 MB). More
         /// than six target durations make playlist updates small.
-        window_s: u64 = 60, 6..=3_600, NewLives;
+        window_s: u64 = 60, 6..=1_800, NewLives;
     }
 }
 

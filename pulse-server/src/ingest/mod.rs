@@ -4,6 +4,7 @@ mod connections;
 mod play;
 mod publish;
 mod rejections;
+mod socket;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -23,6 +24,7 @@ use crate::tls::Certificate;
 pub(crate) use connections::Connections;
 use connections::Counted;
 pub(crate) use rejections::Rejections;
+use socket::{Socket, Unwatch};
 
 /// How long a TLS handshake may take.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -54,6 +56,7 @@ async fn accept(
     tls: Option<Arc<Certificate>>,
     _counted: Counted,
 ) {
+    let stream = Socket::Watched(stream);
     let Some(tls) = tls else { return converse(&app, stream, remote).await };
     match timeout(TLS_TIMEOUT, tls.rtmps().accept(stream)).await {
         Ok(Ok(stream)) => Box::pin(converse(&app, stream, remote)).await,
@@ -65,7 +68,7 @@ async fn accept(
 /// Talks to a peer until it publishes or plays, and then does that.
 async fn converse<I>(app: &Arc<App>, io: I, remote: SocketAddr)
 where
-    I: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unwatch + Unpin + Send + 'static,
 {
     let config = connection_config(&app.config.load());
     match rtmp_core::tokio::accept(io, &config).await {

@@ -13,6 +13,7 @@ use rtmp_core::tokio::{PendingPublish, Publisher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
+use super::socket::Unwatch;
 use crate::app::{App, expiry};
 use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
 use crate::config::Secret;
@@ -21,7 +22,7 @@ use crate::live::{Eviction, Feed, Refused, Superseded};
 /// Serves a connection that wants to publish, to its end.
 pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPublish<I>, remote: SocketAddr)
 where
-    I: AsyncRead + AsyncWrite + Unpin,
+    I: AsyncRead + AsyncWrite + Unwatch + Unpin,
 {
     let target = &pending.request().target;
     let ask = Publish {
@@ -41,7 +42,8 @@ where
     app.counters.publishes.fetch_add(1, Relaxed);
     let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
-    let why = feed_until_closed(pending.accept().await, feed, grant.limits.expires_in).await;
+    let publisher = pending.accept_unwatched(|io| io.socket().unwatch()).await;
+    let why = feed_until_closed(publisher, feed, grant.limits.expires_in).await;
     tracing::info!(stream = %grant.stream, %remote, why, "publisher gone");
 }
 
@@ -117,7 +119,7 @@ async fn feed_until_closed<I>(
     expires_in: Option<Duration>,
 ) -> String
 where
-    I: AsyncRead + AsyncWrite + Unpin,
+    I: AsyncRead + AsyncWrite + Unwatch + Unpin,
 {
     let mut expired = std::pin::pin!(expiry(expires_in));
     let (ending, why) = loop {
@@ -142,6 +144,7 @@ where
             Event::Closed { reason } => {
                 // The seat is free before the connection has said goodbye.
                 drop(feed);
+                publisher.io_mut().socket().watch();
                 publisher.close().await;
                 return reason.to_string();
             }
@@ -152,6 +155,7 @@ where
         }
     };
     drop(feed);
+    publisher.io_mut().socket().watch();
     publisher.end(ending).await;
     why
 }

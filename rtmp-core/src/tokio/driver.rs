@@ -113,6 +113,8 @@ pub(super) struct Driver<Io, S> {
     drained: bool,
     /// Media have come: reads may be merged from here on.
     media: bool,
+    /// The connection wakes nobody: it is asked at every tick.
+    unwatched: bool,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
@@ -126,7 +128,15 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
             merge: Merge::new(read_merge),
             drained: false,
             media: false,
+            unwatched: false,
         }
+    }
+
+    /// Asks the connection at every tick from here on, because it wakes nobody. `false`, and nothing changes, where reads are not
+    /// merged.
+    pub(super) fn ask_at_ticks(&mut self) -> bool {
+        self.unwatched = self.merge.is_on();
+        self.unwatched
     }
 
     /// The next event. Cancel-safe: nothing is lost when the future is dropped.
@@ -224,7 +234,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
     /// Reads what there is; `false` when there is nothing, or it is not time.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
         // Not only after reads that ended a message: ffmpeg writes a message's header apart from its body.
-        if self.media && std::mem::take(&mut self.drained) {
+        if (self.media || self.unwatched) && std::mem::take(&mut self.drained) {
             self.merge.hold();
         }
         if self.unsent_bytes > S::READ_WHILE_QUEUED || self.merge.poll_go(cx).is_pending() {
@@ -239,6 +249,10 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
             bytes.len()
         });
         match read {
+            Poll::Pending if self.unwatched => {
+                self.merge.hold();
+                return self.merge.poll_go(cx).is_ready();
+            }
             Poll::Pending => return false,
             Poll::Ready(Ok(len)) => self.drained = len < READ_BYTES,
             Poll::Ready(Err(_)) => self.session.handle_eof(now()),

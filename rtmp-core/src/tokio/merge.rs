@@ -29,6 +29,11 @@ impl Merge {
         Self { period, sleep: None, waiting: false }
     }
 
+    /// Whether reads are put off at all.
+    pub(super) fn is_on(&self) -> bool {
+        !self.period.is_zero()
+    }
+
     /// What there was has been read.
     pub(super) fn hold(&mut self) {
         if self.period.is_zero() {

@@ -29,6 +29,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Publisher<Io> {
         &self.driver.io
     }
 
+    /// The connection, to give it back to the reactor before it is ended.
+    pub fn io_mut(&mut self) -> &mut Io {
+        &mut self.driver.io
+    }
+
     /// Ends the publishing: the encoder is told and the connection closed, within a second.
     pub async fn end(mut self, why: Ending) {
         self.driver.session.end(now(), why);

@@ -1,5 +1,8 @@
 //! The drivers on tokio, over a pipe, on the runtime's paused clock.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use media_core::TrackId;
@@ -7,7 +10,7 @@ use rtmp_core::message::MessageKind;
 use rtmp_core::server::{Event, PlayStart, Rejection};
 use rtmp_core::tokio::{Client, ClientError, Config, Incoming, PlayerInput, PlayerWriter, accept};
 use rtmp_core::{Awaited, CloseReason, RtmpUrl, client};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex};
 use tokio::time::{Instant, timeout};
 
 use crate::media::{IDR, frame, video_body, video_header, video_track};
@@ -54,6 +57,81 @@ fn a_client_publishes_to_a_listener() {
         }
         client.finish().await;
         assert_eq!(server.await.expect("no panic"), (1000, CloseReason::Finished));
+    });
+}
+
+/// A pipe that can be told to wake nobody.
+struct Deaf {
+    pipe: DuplexStream,
+    deaf: bool,
+}
+
+impl Deaf {
+    fn poll<T>(
+        &mut self,
+        cx: &mut Context<'_>,
+        call: impl FnOnce(Pin<&mut DuplexStream>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut nobody = Context::from_waker(Waker::noop());
+        call(Pin::new(&mut self.pipe), if self.deaf { &mut nobody } else { cx })
+    }
+}
+
+impl AsyncRead for Deaf {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.poll(cx, |pipe, cx| pipe.poll_read(cx, buf))
+    }
+}
+
+impl AsyncWrite for Deaf {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        self.poll(cx, |pipe, cx| pipe.poll_write(cx, bytes))
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, |pipe, cx| pipe.poll_flush(cx))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.poll(cx, |pipe, cx| pipe.poll_shutdown(cx))
+    }
+}
+
+#[test]
+fn a_connection_that_wakes_nobody_is_read_at_ticks() {
+    run(async {
+        let (near, pipe) = duplex(1 << 20);
+        let server = tokio::spawn(async move {
+            let accepted = accept(Deaf { pipe, deaf: false }, &Config::default()).await;
+            let Ok(Incoming::Publish(pending)) = accepted else { panic!("no publisher") };
+            let mut publisher = pending.accept_unwatched(|io| io.deaf = true).await;
+            let mut arrivals = Vec::new();
+            loop {
+                match publisher.next_event().await {
+                    Event::Frame(_) => arrivals.push(Instant::now()),
+                    Event::Closed { reason } => break (arrivals, reason),
+                    _ => {}
+                }
+            }
+        });
+        let mut client = Client::publish(near, url("rtmp://h/live/key")).await.expect("let in");
+        client.send_track(video_track()).expect("publishing");
+        let mut sent = Vec::new();
+        for n in 0..50 {
+            sent.push(Instant::now());
+            client.send_frame(&frame(TrackId::video(0), n * 7, IDR)).await.expect("publishing");
+            tokio::time::sleep(Duration::from_millis(7)).await;
+        }
+        client.finish().await;
+        let (arrivals, reason) = server.await.expect("no panic");
+        assert_eq!((arrivals.len(), reason), (50, CloseReason::Finished));
+        for (sent, arrived) in sent.iter().zip(&arrivals) {
+            assert!(*arrived - *sent <= Duration::from_millis(22), "{:?}", *arrived - *sent);
+        }
     });
 }
 

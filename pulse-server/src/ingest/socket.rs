@@ -1,0 +1,156 @@
+//! A TCP connection that can be taken from the runtime's reactor, and given back.
+//!
+//! The reactor is woken for every segment that arrives, whether anybody waits for it or not: with hundreds of publishers of 70 messages
+//! a second this costs more than reading them. A publisher's connection is therefore unwatched, and read at ticks.
+
+use std::io::{self, Read, Write};
+use std::net::Shutdown;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::server::TlsStream;
+
+/// The connection.
+#[derive(Debug)]
+pub(super) enum Socket {
+    /// The reactor wakes who waits for it.
+    Watched(TcpStream),
+    /// Nobody is woken; non-blocking all the same.
+    Unwatched(std::net::TcpStream),
+    /// It could not be moved between the two.
+    Lost,
+}
+
+/// Connections over a [`Socket`].
+pub(super) trait Unwatch {
+    /// The socket beneath.
+    fn socket(&mut self) -> &mut Socket;
+}
+
+impl Unwatch for Socket {
+    fn socket(&mut self) -> &mut Socket {
+        self
+    }
+}
+
+impl Unwatch for TlsStream<Socket> {
+    fn socket(&mut self) -> &mut Socket {
+        self.get_mut().0
+    }
+}
+
+impl Socket {
+    /// Takes it from the reactor.
+    pub(super) fn unwatch(&mut self) {
+        if let Self::Watched(stream) = std::mem::replace(self, Self::Lost) {
+            *self = stream.into_std().map_or(Self::Lost, Self::Unwatched);
+        }
+    }
+
+    /// Gives it back.
+    pub(super) fn watch(&mut self) {
+        *self = match std::mem::replace(self, Self::Lost) {
+            Self::Unwatched(stream) => TcpStream::from_std(stream).map_or(Self::Lost, Self::Watched),
+            other => other,
+        };
+    }
+}
+
+/// What a call on an unwatched socket means: nobody will be woken, whoever asks will ask again.
+fn at_once<T>(done: io::Result<T>) -> Poll<io::Result<T>> {
+    match done {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => Poll::Pending,
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Poll::Pending,
+        done => Poll::Ready(done),
+    }
+}
+
+fn lost<T>() -> Poll<io::Result<T>> {
+    Poll::Ready(Err(io::ErrorKind::NotConnected.into()))
+}
+
+impl AsyncRead for Socket {
+    fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Watched(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Unwatched(stream) => {
+                let read = stream.read(buf.initialize_unfilled());
+                at_once(read.map(|len| buf.advance(len)))
+            }
+            Self::Lost => lost(),
+        }
+    }
+}
+
+impl AsyncWrite for Socket {
+    fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Watched(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Unwatched(stream) => at_once(stream.write(bytes)),
+            Self::Lost => lost(),
+        }
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        pieces: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Watched(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Self::Unwatched(stream) => at_once(stream.write_vectored(pieces)),
+            Self::Lost => lost(),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Watched(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Unwatched(stream) => Poll::Ready(stream.shutdown(Shutdown::Write)),
+            Self::Lost => Poll::Ready(Ok(())),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_unwatched_socket_is_read_when_asked_and_watched_again_when_given_back() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let mut socket = Socket::Watched(listener.accept().await.unwrap().0);
+        socket.unwatch();
+        assert!(matches!(socket, Socket::Unwatched(_)));
+        peer.write_all(b"one").await.unwrap();
+        let mut bytes = [0; 8];
+        let read = loop {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            match Pin::new(&mut socket).poll_read(&mut cx, &mut buf) {
+                Poll::Ready(done) => break done.map(|()| buf.filled().len()).unwrap(),
+                Poll::Pending => tokio::task::yield_now().await,
+            }
+        };
+        assert_eq!(bytes.get(..read), Some(&b"one"[..]));
+        socket.watch();
+        peer.write_all(b"two").await.unwrap();
+        assert_eq!(socket.read(&mut bytes).await.unwrap(), 3);
+        socket.write_all(b"back").await.unwrap();
+        assert_eq!(peer.read(&mut bytes).await.unwrap(), 4);
+    }
+}
