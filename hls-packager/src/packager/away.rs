@@ -182,7 +182,7 @@ impl Life {
         self.closed.fill(out.now().instant);
     }
 
-    /// Gives out all that was received and brings all lanes to the same moment, which it returns.
+    /// Gives out all that was received. Returns where the longest lane ends, in life time.
     pub(super) fn sync(&mut self, out: &mut Outbox) -> i64 {
         let leading = self.leading_lane();
         if let Some(lane) = self.lanes.get_mut(leading) {
@@ -194,9 +194,9 @@ impl Life {
         if let (Some(ahead_ns), Some(lane)) = (ahead_ns, self.lanes.get(leading))
             && ahead_ns > lane.end_ns() + part_ns
         {
-            // The others are ahead: there are cuts for them.
+            // The others are ahead: there have to be cuts for them.
             let to = lane.to_ticks(ahead_ns);
-            self.fill_leader(leading, to, out);
+            self.bridge(leading, to, out);
         }
         let certain_ns = self.lanes.iter().map(Lane::edge_ns).chain(ahead_ns).max().unwrap_or(0);
         self.follow_until(certain_ns.saturating_add(1), out);
@@ -204,9 +204,7 @@ impl Life {
         for lane in &mut self.lanes {
             lane.flush(None, &self.cuts, out);
         }
-        let end_ns = self.lanes.iter().map(Lane::end_ns).max().unwrap_or(0);
-        self.fill_all(end_ns, out);
-        end_ns
+        self.lanes.iter().map(Lane::end_ns).max().unwrap_or(0)
     }
 
     /// Fills all lanes up to the same moment.
@@ -216,7 +214,7 @@ impl Life {
         }
     }
 
-    /// Begins a segment in all lanes, which are at the same moment.
+    /// Begins a segment in all lanes, wherever each of them ends.
     pub(super) fn cut_all(&mut self, discontinuity: bool, out: &mut Outbox) {
         if self.lanes.iter().any(|lane| !lane.segment_is_empty()) {
             for lane in self.lanes.iter_mut().filter(|lane| lane.segment_is_empty()) {

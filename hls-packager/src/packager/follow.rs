@@ -92,9 +92,9 @@ impl Life {
         let interval = feed.placing(&[]).interval;
         lane.flush(None, &self.cuts, out);
         let begins = lane.to_ticks(cut.at_ns);
-        let missing = lane.hole_until(begins);
-        if missing > interval || lane.segment_is_empty() {
-            // A segment is never empty.
+        let missing = lane.missing_before(begins);
+        if missing > lane.part_max() - interval || lane.segment_is_empty() {
+            // A segment is never empty. What is missing of a part can be part of the next segment's first.
             let at_least = begins - missing + 1;
             lane.fill(begins.max(at_least), &self.cuts, out);
         }
@@ -124,7 +124,8 @@ impl Life {
         }
         feed.started = true;
         lane.make_room(dts, placing, &self.cuts, out);
-        if lane.part_is_empty() && lane.hole(dts, placing).is_some() {
+        if lane.missing_before(dts) > lane.part_max() - placing.interval {
+            lane.flush(None, &self.cuts, out);
             lane.fill(dts, &self.cuts, out);
         }
         let (index, unconfigured) = (feed.lane, !lane.has_init());

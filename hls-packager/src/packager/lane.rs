@@ -269,19 +269,20 @@ impl Lane {
         }
     }
 
-    /// Ticks from the end of what was given out to decode time `dts`.
-    pub(super) fn hole_until(&self, dts: i64) -> i64 {
-        dts - self.part.start
+    /// PART-TARGET, in ticks.
+    pub(super) fn part_max(&self) -> i64 {
+        self.limits.max
     }
 
-    /// How long a hole before a frame at `dts` is too long to be part of a part; `None` if it is not. The open part has to be empty.
-    pub(super) fn hole(&self, dts: i64, placing: Placing) -> Option<i64> {
-        let longest = match placing.exact {
-            true => self.limits.max - placing.interval,
-            false => self.limits.max,
-        };
-        let hole = dts - self.part.start;
-        (hole > longest.max(0)).then_some(hole)
+    /// A duration in ticks.
+    pub(super) fn ticks(&self, duration: Duration) -> i64 {
+        let ticks = duration.as_nanos() * u128::from(self.clock.hz()) / 1_000_000_000;
+        i64::try_from(ticks).unwrap_or(i64::MAX)
+    }
+
+    /// Ticks from the end of the last frame, as far as known, to decode time `dts`.
+    pub(super) fn missing_before(&self, dts: i64) -> i64 {
+        dts.saturating_sub(self.part.edge)
     }
 
     /// Whether a frame at `dts` comes too late: what was given out reaches past it by more than can be made up for.

@@ -20,6 +20,9 @@ const DATE_STEP_NS: i64 = 50_000_000;
 /// Segments shorter than this are not stepped: the later one must only partially overlap (RFC 8216bis §6.2.1).
 const MIN_STEPPED: Duration = Duration::from_millis(500);
 
+/// The longest that a picture stands for frames that are missing, before they are a gap up to the next key frame.
+const MAX_STRETCH: Duration = Duration::from_secs(1);
+
 impl Life {
     /// A frame of the leading track, on its lane's clock.
     pub(super) fn lead(&mut self, frame: Frame, out: &mut Outbox) {
@@ -35,6 +38,7 @@ impl Life {
             return;
         }
         if feed.needs_key && !frame.keyframe {
+            self.bridge_whole_parts(index, dts, out);
             return;
         }
         feed.needs_key = false;
@@ -43,11 +47,58 @@ impl Life {
         if video && frame.keyframe {
             self.measure_gop(index, dts, out);
         }
+        if self.is_hole(index, &frame, placing) {
+            self.bridge(index, dts, out);
+            if !frame.keyframe {
+                self.need_key(leader);
+                return;
+            }
+        }
         match self.cuts_before(index, &frame, video, placing) {
-            true => self.cut_before(index, &frame, placing, out),
+            true => self.cut_before(index, &frame, out),
             false => self.room_for(index, dts, placing, out),
         }
         self.part_for(index, frame, placing, out);
+    }
+
+    fn need_key(&mut self, feed: usize) {
+        if let Some(feed) = self.feeds.get_mut(feed) {
+            feed.needs_key = true;
+        }
+    }
+
+    /// Whether what is missing before `frame` is a gap. A picture can stand for up to [`MAX_STRETCH`], in parts of a frame each, so that
+    /// an encoder which drops some frames costs no others.
+    fn is_hole(&self, index: usize, frame: &Frame, placing: Placing) -> bool {
+        let Some(lane) = self.lanes.get(index) else { return false };
+        let longest = match (placing.exact, frame.keyframe) {
+            (true, _) => lane.part_max() - placing.interval,
+            (false, true) => lane.part_max(),
+            (false, false) => lane.part_max().max(lane.ticks(MAX_STRETCH)),
+        };
+        lane.missing_before(frame.dts.0) > longest.max(0)
+    }
+
+    /// Fills what is missing up to decode time `to` with gaps, in segments of their own: hls.js never recovers from a gap part that
+    /// follows parts of media in the same segment, if it knows of it when it loads those.
+    pub(super) fn bridge(&mut self, index: usize, to: i64, out: &mut Outbox) {
+        let Some(lane) = self.lanes.get_mut(index) else { return };
+        lane.flush(None, &self.cuts, out);
+        if lane.segment_has_media() {
+            self.cut(index, false, out);
+            self.welcome(out);
+        }
+        self.fill_leader(index, to, out);
+    }
+
+    /// The same for whole parts only, while frames come that cannot be decoded.
+    fn bridge_whole_parts(&mut self, index: usize, dts: i64, out: &mut Outbox) {
+        let Some(lane) = self.lanes.get(index) else { return };
+        let whole = lane.missing_before(dts) / lane.part_max() * lane.part_max();
+        if whole > 0 {
+            let to = dts - lane.missing_before(dts) % lane.part_max();
+            self.bridge(index, to, out);
+        }
     }
 
     /// Whether a segment begins with `frame`.
@@ -68,15 +119,9 @@ impl Life {
     }
 
     /// Ends the open segment at `frame`, which begins the next.
-    fn cut_before(&mut self, index: usize, frame: &Frame, placing: Placing, out: &mut Outbox) {
-        let dts = frame.dts.0;
+    fn cut_before(&mut self, index: usize, frame: &Frame, out: &mut Outbox) {
         if let Some(lane) = self.lanes.get_mut(index) {
-            lane.flush(Some(dts), &self.cuts, out);
-        }
-        let hole = self.lanes.get(index).map_or(0, |lane| lane.hole_until(dts));
-        if hole > placing.interval {
-            // The segment ends where the next begins, and the next frame can be decoded whatever is missing before it.
-            self.fill_leader(index, dts, out);
+            lane.flush(Some(frame.dts.0), &self.cuts, out);
         }
         let discontinuity = std::mem::take(&mut self.wants_discontinuity);
         self.cut(index, discontinuity, out);
@@ -138,19 +183,6 @@ impl Life {
     fn room_for(&mut self, index: usize, dts: i64, placing: Placing, out: &mut Outbox) {
         if let Some(lane) = self.lanes.get_mut(index) {
             lane.make_room(dts, placing, &self.cuts, out);
-        }
-        self.fill_hole(index, dts, placing, out);
-    }
-
-    /// Fills a hole before a frame at `dts` that is longer than a part.
-    fn fill_hole(&mut self, index: usize, dts: i64, placing: Placing, out: &mut Outbox) {
-        let hole = self
-            .lanes
-            .get(index)
-            .filter(|lane| lane.part_is_empty())
-            .and_then(|lane| lane.hole(dts, placing));
-        if hole.is_some() {
-            self.fill_leader(index, dts, out);
         }
     }
 

@@ -12,6 +12,9 @@ use crate::health::Health;
 /// By how much a stall is acted upon before a segment would be overdue.
 const MARGIN: Duration = Duration::from_millis(250);
 
+/// How long an open part of audio waits for the next frame. Its parts may be short: each can be decoded by itself.
+const PATIENCE: Duration = Duration::from_millis(150);
+
 impl Life {
     /// When silence of `feed` becomes a gap: after half a target duration, and not before a segment is due, which RFC 8216bis §6.2.1 wants
     /// 1.5 target durations after the one before. Until then an uplink that recovers costs a wait, not a gap up to the next key frame.
@@ -27,7 +30,29 @@ impl Life {
         if self.away.is_some() {
             return self.gap_due();
         }
-        self.awaited().filter_map(|feed| self.deadline(feed)).min()
+        let deadlines = self.awaited().filter_map(|feed| self.deadline(feed));
+        let flushes = self.awaited().filter_map(|feed| self.flush_due(feed));
+        deadlines.chain(flushes).min()
+    }
+
+    /// When the open part of `feed` goes out though it is not full. Sound that pauses would otherwise be given out together with the gap
+    /// that follows it, which hls.js never recovers from.
+    fn flush_due(&self, feed: &Feed) -> Option<Instant> {
+        let lane = self.lanes.get(feed.lane)?;
+        let waits = !feed.is_video() && !lane.part_is_empty() && feed.first_waiting().is_none();
+        waits.then(|| feed.arrived.checked_add(PATIENCE))?
+    }
+
+    /// Gives out open parts that nothing comes for.
+    fn flush_overdue(&mut self, out: &mut Outbox) {
+        let now = out.now().instant;
+        for index in 0..self.feeds.len() {
+            let Some(feed) = self.feeds.get(index).filter(|feed| feed.main && !feed.idle()) else { continue };
+            let due = self.flush_due(feed).is_some_and(|due| due <= now);
+            if let Some(lane) = self.lanes.get_mut(feed.lane).filter(|_| due) {
+                lane.flush(None, &self.cuts, out);
+            }
+        }
     }
 
     fn awaited(&self) -> impl Iterator<Item = &Feed> {
@@ -40,6 +65,7 @@ impl Life {
             self.go_on(out);
             return;
         }
+        self.flush_overdue(out);
         let now = out.now().instant;
         let silent = |life: &Self, feed: &Feed| life.deadline(feed).is_some_and(|deadline| deadline <= now);
         if !self.awaited().any(|feed| silent(self, feed)) {

@@ -208,6 +208,7 @@ impl Rig {
                 assert!(part.head.media_sequence < journal.media_sequence, "not reserved: {part:?}");
                 assert!(part.number < journal.part_number, "not reserved: {part:?}");
                 self.check_media(part);
+                self.check_gap(part);
                 self.parts.push((self.now.instant, part.clone()));
             }
             Event::Segment(segment) => {
@@ -216,6 +217,18 @@ impl Rig {
             }
             _ => {}
         }
+    }
+
+    /// hls.js never recovers from a gap part behind parts of media in one segment, if it knows of it when it loads those.
+    fn check_gap(&self, part: &Part) {
+        let before = self.parts.iter().rev().find(|(_, before)| before.rendition == part.rendition);
+        let Some((at, before)) = before.filter(|_| part.data.is_none() && part.index > 0) else { return };
+        let apart = self.now.instant - *at;
+        assert!(
+            before.data.is_none() || apart >= Duration::from_millis(100),
+            "a gap {apart:?} after media at {} s: {part:?}",
+            self.seconds()
+        );
     }
 
     pub(crate) fn journal(&self) -> Journal {
