@@ -31,7 +31,8 @@ pub struct Part {
 #[derive(Clone, Debug, Default)]
 pub struct Follower {
     next: Position,
-    last_uri: Option<String>,
+    /// The last part that was listed: what comes after it is news.
+    last: Option<(String, Position)>,
     hint: Option<String>,
 }
 
@@ -57,9 +58,13 @@ impl Follower {
     /// When it is no media playlist.
     pub fn read(&mut self, playlist: &[u8]) -> anyhow::Result<Vec<Part>> {
         let text = std::str::from_utf8(playlist)?;
-        let news = self.last_uri.as_deref().and_then(|known| after_line_with(text, known));
+        let known = self.last.as_ref();
+        let news = known.and_then(|(uri, at)| Some((after_line_with(text, uri)?, at)));
         let lines = match news {
-            Some(news) => news,
+            Some((news, at)) => {
+                self.next = Position { part: at.part + 1, ..*at };
+                news
+            }
             None => {
                 self.next = Position { segment: first_sequence(text)?, part: 0 };
                 text
@@ -81,7 +86,7 @@ impl Follower {
             }
         }
         if let Some(last) = parts.last() {
-            self.last_uri = Some(last.uri.clone());
+            self.last = Some((last.uri.clone(), last.at));
         }
         Ok(parts)
     }
@@ -172,8 +177,15 @@ mod tests {
             parts.iter().map(|part| (part.at.segment, part.at.part, part.uri.as_str(), part.gap)).collect();
         assert_eq!(found, [(8, 2, "p2.m4s", false), (9, 0, "p3.m4s", true)]);
         assert_eq!(follower.next(), Position { segment: 9, part: 1 });
+        // A segment that ends without a further part is counted once, however often the playlist is read.
+        let ended = format!("{LATER}#EXTINF:0.2,\ns9.m4s\n");
+        for _ in 0..2 {
+            assert_eq!(follower.read(ended.as_bytes()).unwrap(), []);
+            assert_eq!(follower.next(), Position { segment: 10, part: 0 });
+        }
         // One who has missed everything reads from the front, past what was skipped.
-        let mut stranger = Follower { last_uri: Some("p.m4s".into()), ..Follower::default() };
+        let mut stranger =
+            Follower { last: Some(("p.m4s".into(), Position::default())), ..Follower::default() };
         stranger.read(LATER.as_bytes()).unwrap();
         assert_eq!(stranger.next(), Position { segment: 9, part: 1 });
     }

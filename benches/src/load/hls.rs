@@ -99,6 +99,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         })
         .await?;
     let mut record = record.borrow_mut();
+    ensure!(record.parts > 0, "no part came within the window");
     let latency_ms = summary(&mut record.latencies_ms);
     super::print(&meter.end(json!({
         "load": "hls",
@@ -172,7 +173,8 @@ async fn follow(
             _ => client.get(&path, Body::Keep).await?,
         };
         let answer = expect_ok(answer, &path)?;
-        record.borrow_mut().playlists += u64::from(record.borrow().measuring);
+        let measuring = record.borrow().measuring;
+        record.borrow_mut().playlists += u64::from(measuring);
         parts = follower.read(&answer.body)?;
         if hints.is_some() {
             parts.retain(|part| hinted.as_deref() != Some(&part.uri));

@@ -182,6 +182,9 @@ pub(super) fn number(run: &Value, name: &str) -> Option<f64> {
 
 /// Three significant digits.
 pub(super) fn digits(value: f64) -> String {
+    if value == 0.0 {
+        return "0".into();
+    }
     let places = (2 - value.abs().max(1e-9).log10().floor() as i32).clamp(0, 5) as usize;
     format!("{value:.places$}")
 }
@@ -195,7 +198,7 @@ mod tests {
         assert_eq!(digits(0.132_4), "0.132");
         assert_eq!(digits(12.34), "12.3");
         assert_eq!(digits(1234.5), "1234");
-        assert_eq!(digits(0.0), "0.00000");
+        assert_eq!(digits(0.0), "0");
         assert_eq!(Figure(vec![3.0, 1.0, 2.0]).text("ms"), "2.00 ms (1.00–3.00)");
     }
 }
