@@ -7,5 +7,6 @@ mod encoder;
 mod playlist;
 mod rig;
 
+mod asking;
 mod interruptions;
 mod rates;
