@@ -121,7 +121,7 @@ mod tests {
         assert_eq!(
             lines[0],
             "environment variable PULSE_HLS_PART_MS: hls.part_ms: `fast` is not a whole number; allowed: a whole \
-             number, 50 to 2000"
+             number, 50 to 1000"
         );
         assert!(lines[1].starts_with(
             "environment variable PULSE_OPEN: open: `yes` is not a boolean; allowed: true or false"

@@ -121,6 +121,16 @@ fn a_size_that_changes_in_band_is_noticed() {
 }
 
 #[test]
+fn two_parameter_sets_of_one_id_in_an_access_unit_are_a_change_once() {
+    let (old, new) = (hex(fixtures::AVC_1080P2997), hex(fixtures::AVC_720P23976_BASELINE));
+    let (first, second) = (Config::parse(&old).unwrap(), Config::parse(&new).unwrap());
+    let unit = access_unit(&[first.sps[0], second.sps[0], second.pps[0], &[0x65, 0x88]]);
+    let updated = updated_config(&old, &unit).unwrap();
+    assert_eq!(parse_config(Codec::H264, &updated), parse_config(Codec::H264, &new));
+    assert_eq!(updated_config(&updated, &unit), None);
+}
+
+#[test]
 fn damaged_parameter_sets_in_band_change_nothing() {
     let record = hex(fixtures::AVC_1080P2997);
     let unit = access_unit(&[&[0x67, 0x64, 0, 40, 0], &[0x68], &[0x65, 0x88]]);

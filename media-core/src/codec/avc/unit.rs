@@ -41,9 +41,12 @@ pub fn updated_config(config: &[u8], access_unit: &[u8]) -> Option<Bytes> {
     if !units.clone().any(is_parameter_set) {
         return None;
     }
-    let mut config = Config::parse(config).ok()?;
-    let changed = merge(&mut config, units);
-    if changed { config.encode().ok() } else { None }
+    let mut merged = Config::parse(config).ok()?;
+    if !merge(&mut merged, units) {
+        return None;
+    }
+    // Two sets of one id in an access unit take each other's place: what counts is what comes of it.
+    merged.encode().ok().filter(|updated| updated != config)
 }
 
 /// The record for a stream whose parameter sets travel in band only: from an access unit that has both kinds, with
