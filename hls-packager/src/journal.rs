@@ -67,6 +67,9 @@ pub enum JournalError {
     },
 }
 
+/// The largest number in a journal: no stream counts as far in a lifetime, and sums stay in range.
+const MAX_NUMBER: u64 = 1 << 53;
+
 /// The longest text that is read as a journal. A real one has some 300 bytes.
 pub const MAX_JOURNAL_BYTES: usize = 16 * 1024;
 
@@ -114,6 +117,13 @@ impl FromStr for Journal {
         };
         if journal.life == 0 || journal.target_duration_s == 0 || journal.media_sequence == 0 {
             return Err(JournalError::Invalid { key: "life, target_duration_s or media_sequence" });
+        }
+        let counted =
+            [journal.life, journal.media_sequence, journal.part_number, journal.discontinuity_sequence];
+        let measured =
+            [journal.longest_gop_ms, journal.gops, journal.ahead_ms, journal.wall_ms.unsigned_abs()];
+        if counted.iter().chain(&measured).any(|number| *number > MAX_NUMBER) {
+            return Err(JournalError::Invalid { key: "a number, which is larger than any can be," });
         }
         Ok(journal)
     }
@@ -170,6 +180,11 @@ mod tests {
         assert_eq!(invalid.parse::<Journal>(), Err(JournalError::Invalid { key: "life" }));
         let zero = text.replace("target_duration_s=9", "target_duration_s=0");
         assert!(matches!(zero.parse::<Journal>(), Err(JournalError::Invalid { .. })));
+        for key in ["life=3", "media_sequence=1009", "part_number=40000", "gops=77", "ahead_ms=250"] {
+            let name = key.split('=').next().unwrap();
+            let absurd = text.replace(key, &format!("{name}={}", u64::MAX - 5));
+            assert!(matches!(absurd.parse::<Journal>(), Err(JournalError::Invalid { .. })), "{key}");
+        }
         for end in 0..text.len() {
             let _ = text[..end].parse::<Journal>();
         }

@@ -157,6 +157,11 @@ impl Feed {
         if self.track == *track {
             return false;
         }
+        if track.timescale != self.track.timescale {
+            // Another clock counts in other ticks: nothing measured in the old ones holds.
+            self.cadence = Cadence::new(super::renditions::nominal_interval(track, None));
+            self.last_in = None;
+        }
         self.track = track.clone();
         self.fixed = fixed_interval(track);
         self.generation += 1;

@@ -27,6 +27,9 @@ pub const MAX_PART_BYTES: usize = 32 * 1024 * 1024;
 /// The most frames in a part; the frames after them are dropped with it.
 pub const MAX_PART_FRAMES: usize = 4_096;
 
+/// The longest gap that is filled at once, in seconds: longer than the longest grace period.
+const MAX_FILL_S: i64 = 2 * 3_600;
+
 /// A rendition's muxer.
 #[derive(Debug)]
 enum Muxer {
@@ -422,6 +425,8 @@ impl Lane {
 
     /// Fills up to decode time `to` with gap parts; the open part has to be empty.
     pub(super) fn fill(&mut self, to: i64, cuts: &Cuts, out: &mut Outbox) {
+        // Whatever goes wrong with a clock, a gap costs memory: beyond this the frames after it are placed where it ends.
+        let to = to.min(self.part.start + MAX_FILL_S * i64::from(self.clock.hz()));
         while self.gap_towards(to, cuts, out) {}
     }
 

@@ -27,6 +27,7 @@ impl Life {
     /// A frame of the leading track, on its lane's clock.
     pub(super) fn lead(&mut self, frame: Frame, out: &mut Outbox) {
         let leader = self.leader;
+        self.change_clock_if_other(leader, &frame, out);
         let Some(feed) = self.feeds.get_mut(leader) else { return };
         let placing = feed.placing(&frame.data);
         let index = feed.lane;
@@ -59,6 +60,20 @@ impl Life {
             false => self.room_for(index, dts, placing, out),
         }
         self.part_for(index, frame, placing, out);
+    }
+
+    /// A track with another clock than its lane (audio of another sampling frequency) begins a segment at once: its times compare
+    /// with nothing in this one.
+    fn change_clock_if_other(&mut self, leader: usize, frame: &Frame, out: &mut Outbox) {
+        let Some(feed) = self.feeds.get(leader) else { return };
+        let index = feed.lane;
+        let Some(lane) = self.lanes.get_mut(index).filter(|lane| lane.clock != feed.track.timescale) else {
+            return;
+        };
+        lane.flush(None, &self.cuts, out);
+        self.wants_discontinuity = false;
+        self.cut(index, true, out);
+        self.reconfigure_if_changed(index, &frame.data, out);
     }
 
     fn need_key(&mut self, feed: usize) {

@@ -79,6 +79,7 @@ impl Life {
             }
             feed.absent = false;
             if feed.configure(track) {
+                feed.offset = to_ticks(self.offset_ns, track.timescale);
                 self.wants_discontinuity = true;
             }
         }
@@ -150,6 +151,7 @@ impl Life {
             dts: frame.dts.0,
         })?;
         feed.arrived = now.instant;
+        feed.absent = false;
         if std::mem::take(&mut feed.stalled) && !away {
             feed.needs_key = feed.is_video();
             out.health(Health::TrackReturned { track: feed.track.id });

@@ -62,7 +62,15 @@ impl Opening {
     }
 
     pub(super) fn tracks(&mut self, tracks: &[Track]) {
+        let clock =
+            |tracks: &[Track], id| tracks.iter().find(|track| track.id == id).map(|track| track.timescale);
+        let changed =
+            self.tracks.iter().any(|old| clock(tracks, old.id).is_some_and(|new| new != old.timescale));
         self.tracks = tracks.iter().filter(|track| track.kind() != TrackKind::Data).cloned().collect();
+        if changed {
+            // What was kept counts in ticks of another clock.
+            self.reset();
+        }
     }
 
     /// Another encoder: what was kept of the one before does not count.
