@@ -217,6 +217,10 @@ impl Beginning {
         for track in &self.tracks {
             life.add(track, self.rate, start.journal.media_sequence, now, &self.tracks);
         }
+        for feed in life.feeds.iter_mut().filter(|feed| feed.is_video()) {
+            // A video track without a frame may never have one; it leads as soon as it has.
+            feed.absent = !self.frames.iter().any(|staged| staged.frame.track == feed.track.id);
+        }
         life.leader =
             life.feeds.iter().position(|feed| Some(feed.track.id) == leading && feed.main).unwrap_or(0);
         life

@@ -9,6 +9,7 @@ use super::outbox::Outbox;
 use super::{Announced, FrameError, cadence, renditions};
 use crate::clock::Now;
 use crate::config::Config;
+use crate::container::Container;
 use crate::event::Event;
 use crate::health::Health;
 
@@ -232,7 +233,11 @@ impl Opening {
             return None;
         }
         self.tell(config, out);
-        let tracks = self.packaged(config);
+        let mut tracks = self.packaged(config);
+        if config.container == Container::MpegTs && !self.has_video() {
+            // Its parts would be made of video frames, and there are none.
+            tracks.retain(|track| track.kind() != TrackKind::Video);
+        }
         if tracks.is_empty() {
             self.nothing_packaged = true;
             out.push(Event::NotPackaged);

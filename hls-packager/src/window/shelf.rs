@@ -257,18 +257,19 @@ impl Shelf {
     pub(super) fn start_before(&self, hold_back: Duration) -> Option<Duration> {
         let open = self.open.iter().map(|open| (self.open_duration(), open.parts.first()));
         let listed = self.listed().rev().map(|segment| (segment.duration, segment.parts.first()));
-        let mut from_end = Duration::ZERO;
-        let mut stranded = false;
+        let (mut from_end, mut starts_at, mut stranded) = (Duration::ZERO, Duration::ZERO, false);
         for (duration, first) in open.chain(listed) {
             from_end += duration;
             let starts = first.is_none_or(|part| part.independent || part.data.is_none());
-            if starts && stranded {
-                return Some(from_end);
+            if starts && (stranded || from_end >= hold_back) {
+                return stranded.then_some(from_end);
+            }
+            if !starts && starts_at >= hold_back * 2 / 3 {
+                // A little less than asked for is better than a GOP more.
+                return Some(starts_at);
             }
             stranded |= !starts;
-            if from_end >= hold_back && !stranded {
-                return None;
-            }
+            starts_at = from_end;
         }
         None
     }

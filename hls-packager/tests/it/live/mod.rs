@@ -8,5 +8,8 @@ mod playlist;
 mod rig;
 
 mod asking;
+mod clocks;
 mod interruptions;
 mod rates;
+mod snapshots;
+mod starting;
