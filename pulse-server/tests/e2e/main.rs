@@ -19,6 +19,7 @@ mod demo;
 mod enhanced;
 mod grace;
 mod hostile;
+mod http_answers;
 mod nginx_rtmp;
 mod obs;
 mod play_clients;

@@ -41,11 +41,18 @@ impl Client {
 
     /// `GET` with headers; the error is a sentence.
     pub(crate) fn try_get_with(&self, url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
-        let mut request = self.0.get(url);
+        self.try_ask("GET", url, headers)
+    }
+
+    /// A request without a body; the error is a sentence.
+    fn try_ask(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{method} {url}: {error}");
+        let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let mut response = request.call().map_err(|error| format!("GET {url}: {error}"))?;
+        let request = request.body(()).map_err(|error| failed(&error))?;
+        let mut response = self.0.run(request).map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
         let body = response
@@ -53,8 +60,14 @@ impl Client {
             .with_config()
             .limit(BODY_LIMIT_BYTES)
             .read_to_vec()
-            .map_err(|error| format!("GET {url}: {status}, then in the body: {error}"))?;
+            .map_err(|error| format!("{method} {url}: {status}, then in the body: {error}"))?;
         Ok(Answer { status, headers, body })
+    }
+
+    /// A request without a body that must be answered, with any status.
+    #[track_caller]
+    pub(crate) fn ask(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Answer {
+        self.try_ask(method, url, headers).unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// `GET` that must be answered, with any status.
