@@ -41,6 +41,7 @@ impl Span {
 pub struct Meter {
     server: Option<Probe>,
     memory_before_kib: f64,
+    made: Instant,
     began: Instant,
     own_cpu: f64,
     server_cpu: f64,
@@ -51,7 +52,8 @@ impl Meter {
     pub fn new(span: &Span) -> Self {
         let server = span.pid.map(Probe::new);
         let memory_before_kib = server.as_ref().map_or(0.0, Probe::memory_kib);
-        Self { server, memory_before_kib, began: Instant::now(), own_cpu: 0.0, server_cpu: 0.0 }
+        let made = Instant::now();
+        Self { server, memory_before_kib, made, began: made, own_cpu: 0.0, server_cpu: 0.0 }
     }
 
     /// The window begins.
@@ -73,6 +75,7 @@ impl Meter {
             report.insert("server_cpu_s".into(), json!(server.cpu_s() - self.server_cpu));
             report.insert("memory_before_kib".into(), json!(self.memory_before_kib));
             report.insert("memory_kib".into(), json!(server.memory_kib()));
+            report.insert("memory_apart_s".into(), json!(self.made.elapsed().as_secs_f64()));
         }
         if let Value::Object(results) = results {
             report.extend(results);

@@ -119,9 +119,11 @@ pub(super) fn viewers(context: &Context) -> anyhow::Result<Vec<Row>> {
     })?;
     let [some, many] = runs.as_slice() else { anyhow::bail!("two loads") };
     let cpu = ms_per_second(some);
+    // The stream's window fills meanwhile; that is not the connections'.
     let memory = some.each(|run| {
-        let added = number(run, "memory_kib")? - number(run, "memory_before_kib")?;
-        Some(added / number(run, "connections")?)
+        let media_kib = context.clip_bytes_per_s * number(run, "memory_apart_s")? / 1024.0;
+        let added_kib = number(run, "memory_kib")? - number(run, "memory_before_kib")? - media_kib;
+        Some(added_kib / number(run, "connections")?)
     });
     let trouble = |runs: &Runs| runs.each(|run| Some(number(run, "errors")? + number(run, "stalls")?));
     let share = many.each(|run| Some(number(run, "server_cpu_s")? / number(run, "seconds")?));
