@@ -285,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn video_run_with_reordering_has_signed_offsets_and_one_key_frame() {
+    fn trap_37_video_run_with_reordering_has_signed_offsets_and_one_key_frame() {
         let frames =
             [frame(0, 3000, true, b"IDR"), frame(3000, 6000, false, b"P"), frame(6000, -3000, false, b"B")];
         let bytes = fragment(1, &frames, Timestamp(9003)).unwrap();
