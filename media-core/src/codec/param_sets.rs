@@ -6,28 +6,28 @@ pub(crate) const MAX_PER_ACCESS_UNIT: usize = 128;
 
 /// Puts `unit` into `list` where it differs from what is there; whether it did.
 ///
-/// It takes the place of the set of its id. Where `at` is within the list, it moves there; a set that is new is inserted there. A
-/// unit without a readable id is not taken. Zero bytes at the end belong to the byte stream and not to the set: encoders repeat
-/// a set in band with more or fewer of them than in their sequence header.
+/// `fresh` counts the sets at the front that the same access unit brought. Among them the unit takes the place of the set of its id;
+/// otherwise it comes behind them, and the older set of its id goes. A list whose sets all count as fresh keeps its order. A unit without a readable
+/// id is not taken. Zero bytes at the end belong to the byte stream and not to the set: encoders repeat a set in band with more or
+/// fewer of them than in their sequence header.
 pub(crate) fn replace<'a>(
     list: &mut Vec<&'a [u8]>,
     unit: &'a [u8],
     id_of: impl Fn(&[u8]) -> Option<u32>,
-    at: usize,
+    fresh: &mut usize,
 ) -> bool {
     let unit = trimmed(unit);
     if list.iter().any(|old| trimmed(old) == unit) {
         return false;
     }
     let Some(id) = id_of(unit) else { return false };
-    let before = list.len();
-    let keeps_place = at >= before;
-    if keeps_place && let Some(old) = list.iter_mut().find(|old| id_of(old) == Some(id)) {
+    if let Some(old) = list.iter_mut().take(*fresh).find(|old| id_of(old) == Some(id)) {
         *old = unit;
         return true;
     }
     list.retain(|old| id_of(old) != Some(id));
-    list.insert(at.min(list.len()), unit);
+    list.insert((*fresh).min(list.len()), unit);
+    *fresh += 1;
     true
 }
 
@@ -47,26 +47,41 @@ mod tests {
     #[test]
     fn a_set_takes_the_place_of_its_id() {
         let mut list: Vec<&[u8]> = vec![&[0, 1], &[1, 1], &[2, 1]];
-        assert!(!replace(&mut list, &[1, 1], id, 3));
-        assert!(replace(&mut list, &[1, 2], id, 3));
-        assert!(replace(&mut list, &[3, 1], id, 3));
+        assert!(!replace(&mut list, &[1, 1], id, &mut 3));
+        assert!(replace(&mut list, &[1, 2], id, &mut 3));
+        assert!(replace(&mut list, &[3, 1], id, &mut 3));
         assert_eq!(list, [&[0, 1][..], &[1, 2], &[2, 1], &[3, 1]]);
     }
 
     #[test]
     fn zeros_behind_a_set_are_not_a_change() {
         let mut list: Vec<&[u8]> = vec![&[1, 1]];
-        assert!(!replace(&mut list, &[1, 1, 0, 0], id, 0));
-        assert!(replace(&mut list, &[1, 2, 0], id, 0));
+        assert!(!replace(&mut list, &[1, 1, 0, 0], id, &mut 0));
+        assert!(replace(&mut list, &[1, 2, 0], id, &mut 0));
         assert_eq!(list, [&[1, 2][..]]);
-        assert!(!replace(&mut list, &[1, 2], id, 0));
+        assert!(!replace(&mut list, &[1, 2], id, &mut 0));
+    }
+
+    #[test]
+    fn sets_of_one_id_in_an_access_unit_come_to_the_same_each_time() {
+        let mut list: Vec<&[u8]> = vec![&[9, 9]];
+        let unit: [&[u8]; 3] = [&[1, 1], &[2, 1], &[1, 2]];
+        let pass = |list: &mut Vec<&'static [u8]>| {
+            let mut fresh = 0;
+            unit.iter().for_each(|set| _ = replace(list, set, id, &mut fresh));
+        };
+        pass(&mut list);
+        let first = list.clone();
+        assert_eq!(first, [&[1, 2][..], &[2, 1], &[9, 9]]);
+        pass(&mut list);
+        assert_eq!(list, first);
     }
 
     #[test]
     fn a_set_in_force_moves_to_the_front() {
         let mut list: Vec<&[u8]> = vec![&[0, 1], &[1, 1]];
-        assert!(replace(&mut list, &[1, 2], id, 0));
+        assert!(replace(&mut list, &[1, 2], id, &mut 0));
         assert_eq!(list, [&[1, 2][..], &[0, 1]]);
-        assert!(!replace(&mut list, &[], id, 0));
+        assert!(!replace(&mut list, &[], id, &mut 0));
     }
 }

@@ -80,13 +80,10 @@ fn merge<'a>(config: &mut Config<'a>, units: impl Iterator<Item = &'a [u8]>) -> 
             continue;
         }
         if nal_type::of(unit) == nal_type::SPS {
-            if param_sets::replace(&mut config.sps, unit, sps_id, new_sps) {
-                new_sps += 1;
-                changed = true;
-            }
+            changed |= param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps);
         } else {
-            let end = config.pps.len();
-            changed |= param_sets::replace(&mut config.pps, unit, pps_id, end);
+            let mut end = config.pps.len();
+            changed |= param_sets::replace(&mut config.pps, unit, pps_id, &mut end);
         }
     }
     changed

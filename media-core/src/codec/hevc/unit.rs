@@ -108,17 +108,13 @@ fn merge<'a>(config: &mut Config<'a>, units: impl Iterator<Item = &'a [u8]>) -> 
         }
         changed |= match nal_type::of(unit) {
             Some(nal_type::VPS) => {
-                let end = config.vps.len();
-                param_sets::replace(&mut config.vps, unit, vps_id, end)
+                let mut end = config.vps.len();
+                param_sets::replace(&mut config.vps, unit, vps_id, &mut end)
             }
-            Some(nal_type::SPS) => {
-                let replaced = param_sets::replace(&mut config.sps, unit, sps_id, new_sps);
-                new_sps += usize::from(replaced);
-                replaced
-            }
+            Some(nal_type::SPS) => param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps),
             _ => {
-                let end = config.pps.len();
-                param_sets::replace(&mut config.pps, unit, pps_id, end)
+                let mut end = config.pps.len();
+                param_sets::replace(&mut config.pps, unit, pps_id, &mut end)
             }
         };
     }
