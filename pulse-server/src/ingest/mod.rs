@@ -36,46 +36,73 @@ pub(crate) async fn serve(
     tls: Option<Arc<Certificate>>,
     mut draining: watch::Receiver<bool>,
 ) {
-    let mut refusals = Refusals::default();
+    let (mut refusals, mut shared) = (Refusals::default(), Shared::of(&app));
     while let Some((stream, remote)) = listener::accept(&listener, &mut draining).await {
-        let limits = &app.config.load().limits;
+        shared.renew(&app);
+        let limits = &shared.config.limits;
         let (most, of_address) = (limits.rtmp_connections, limits.rtmp_connections_per_address);
         match app.rtmp_connections.enter(remote.ip(), most, of_address) {
             Some(counted) => {
-                tokio::spawn(accept(Arc::clone(&app), stream, remote, tls.clone(), counted));
+                let peer = Peer { app: Arc::clone(&app), remote, _counted: counted };
+                tokio::spawn(accept(peer, stream, tls.clone(), shared.connection.clone()));
             }
             None => refusals.note(remote, "limits.rtmp_connections, in all or per address"),
         }
     }
 }
 
-async fn accept(
+/// What new connections have in common, made once for each configuration.
+struct Shared {
+    config: Arc<Config>,
+    connection: rtmp_core::tokio::Config,
+}
+
+impl Shared {
+    fn of(app: &App) -> Self {
+        let config = app.config.load_full();
+        Self { connection: connection_config(&config), config }
+    }
+
+    fn renew(&mut self, app: &App) {
+        if !Arc::ptr_eq(&self.config, &app.config.load()) {
+            *self = Self::of(app);
+        }
+    }
+}
+
+/// Whose connection it is, for as long as it is served.
+struct Peer {
     app: Arc<App>,
-    stream: TcpStream,
     remote: SocketAddr,
-    tls: Option<Arc<Certificate>>,
     _counted: Counted,
+}
+
+async fn accept(
+    peer: Peer,
+    stream: TcpStream,
+    tls: Option<Arc<Certificate>>,
+    config: rtmp_core::tokio::Config,
 ) {
-    let stream = Socket::Watched(stream);
-    let Some(tls) = tls else { return converse(&app, stream, remote).await };
+    let (stream, remote) = (Socket::Watched(stream), peer.remote);
+    let Some(tls) = tls else { return converse(peer, stream, &config).await };
     match timeout(TLS_TIMEOUT, tls.rtmps().accept(stream)).await {
-        Ok(Ok(stream)) => Box::pin(converse(&app, stream, remote)).await,
+        Ok(Ok(stream)) => Box::pin(converse(peer, stream, &config)).await,
         Ok(Err(error)) => tracing::debug!(%remote, %error, "RTMPS handshake failed"),
         Err(_) => tracing::debug!(%remote, "RTMPS handshake timed out"),
     }
 }
 
-/// Talks to a peer until it publishes or plays, and then does that.
-async fn converse<I>(app: &Arc<App>, io: I, remote: SocketAddr)
+/// Talks to a peer until it publishes or plays. Those who are let in go on in a task of their own, which is smaller than what led
+/// there.
+async fn converse<I>(peer: Peer, io: I, config: &rtmp_core::tokio::Config)
 where
     I: AsyncRead + AsyncWrite + Unwatch + Unpin + Send + 'static,
 {
-    let config = connection_config(&app.config.load());
-    match rtmp_core::tokio::accept(io, &config).await {
-        Ok(Incoming::Publish(pending)) => Box::pin(publish::run(app, pending, remote)).await,
-        Ok(Incoming::Play(pending)) => Box::pin(play::run(app, pending, remote)).await,
+    match rtmp_core::tokio::accept(io, config).await {
+        Ok(Incoming::Publish(pending)) => Box::pin(publish::admit(peer, pending)).await,
+        Ok(Incoming::Play(pending)) => Box::pin(play::admit(peer, pending)).await,
         Err(reason) => {
-            tracing::debug!(%remote, %reason, "RTMP connection closed before it published or played");
+            tracing::debug!(remote = %peer.remote, %reason, "RTMP connection closed before it published or played");
         }
     }
 }

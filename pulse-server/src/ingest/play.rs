@@ -9,18 +9,20 @@ use rtmp_core::tokio::{PendingPlay, fanout};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
+use super::Peer;
 use crate::app::{App, Withdrawn};
 use crate::authority::{self, DeniedCode, Grant, View};
 use crate::config::Secret;
 use crate::live::{Life, Unplayable};
 use crate::stream_id::StreamId;
 
-/// Serves a connection that wants to play, to its end.
-pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPlay<I>, remote: SocketAddr)
+/// Lets a connection play, or turns it away.
+pub(super) async fn admit<I>(peer: Peer, pending: PendingPlay<I>)
 where
     I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let (grant, life, fanout, withdrawn) = match admit(app, &pending, remote).await {
+    let (app, remote) = (&peer.app, peer.remote);
+    let (grant, life, fanout, withdrawn) = match decide(app, &pending, remote).await {
         Ok(admitted) => admitted,
         Err(refusal) => return refuse(app, pending, remote, refusal).await,
     };
@@ -28,10 +30,12 @@ where
     let software = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, software, "playing over RTMP");
     let player = pending.accept(&PlayStart::default());
-    let outcome = fanout::play(&fanout, player, async { withdrawn.await.into() }).await;
-    tracing::info!(stream = %grant.stream, %remote, why = %outcome, "RTMP player gone");
-    // The life's outputs stay for as long as somebody plays them.
-    drop(life);
+    tokio::spawn(async move {
+        let outcome = fanout::play(&fanout, player, async { withdrawn.await.into() }).await;
+        tracing::info!(stream = %grant.stream, remote = %peer.remote, why = %outcome, "RTMP player gone");
+        // The life's outputs stay for as long as somebody plays them.
+        drop(life);
+    });
 }
 
 /// Why a player is turned away.
@@ -54,8 +58,8 @@ impl Refusal {
     }
 }
 
-/// Lets a player in. What it was granted may be taken back from the answer on, while it still waits for the stream's tracks.
-async fn admit<I>(
+/// Decides on a player. What it was granted may be taken back from the answer on, while it still waits for the stream's tracks.
+async fn decide<I>(
     app: &App,
     pending: &PendingPlay<I>,
     remote: SocketAddr,

@@ -1,7 +1,6 @@
 //! A publisher: admitted by the authority, seated in its channel, fed into it until it goes or has to.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
@@ -13,17 +12,19 @@ use rtmp_core::tokio::{PendingPublish, Publisher};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
+use super::Peer;
 use super::socket::Unwatch;
 use crate::app::{App, expiry};
 use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
 use crate::config::Secret;
 use crate::live::{Eviction, Feed, Refused, Superseded};
 
-/// Serves a connection that wants to publish, to its end.
-pub(super) async fn run<I>(app: &Arc<App>, pending: PendingPublish<I>, remote: SocketAddr)
+/// Lets a connection publish, or turns it away.
+pub(super) async fn admit<I>(peer: Peer, pending: PendingPublish<I>)
 where
-    I: AsyncRead + AsyncWrite + Unwatch + Unpin,
+    I: AsyncRead + AsyncWrite + Unwatch + Send + Unpin + 'static,
 {
+    let (app, remote) = (&peer.app, peer.remote);
     let target = &pending.request().target;
     let ask = Publish {
         key: Secret::new(target.key.expose()),
@@ -43,8 +44,10 @@ where
     let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
     let publisher = pending.accept_unwatched(|io| io.socket().unwatch()).await;
-    let why = feed_until_closed(publisher, feed, grant.limits.expires_in).await;
-    tracing::info!(stream = %grant.stream, %remote, why, "publisher gone");
+    tokio::spawn(async move {
+        let why = feed_until_closed(publisher, feed, grant.limits.expires_in).await;
+        tracing::info!(stream = %grant.stream, remote = %peer.remote, why, "publisher gone");
+    });
 }
 
 /// Why a publisher is turned away.
