@@ -24,6 +24,10 @@ pub struct Config {
     /// How much media a playlist lists, in seconds; at least three target durations, at most [`MAX_WINDOW_S`]. Delta updates need
     /// more than six target durations. Default 60.
     pub window_s: u32,
+    /// The most media that a window holds, in bytes: what is listed and what left the list within three target durations, of all
+    /// renditions. A stream of a higher bit rate has a shorter window. At least 1 MiB. Default 512 MiB, which is 56 Mbit/s for a
+    /// window of 60 s.
+    pub max_window_bytes: u64,
     /// A key frame does not end a segment shorter than this, so that streams of key frames only make no segment a frame. In
     /// milliseconds, at most the target duration. Default 1,000.
     pub min_segment_ms: u32,
@@ -51,6 +55,7 @@ impl Default for Config {
             part_ms: 200,
             target_duration_s: 4,
             window_s: 60,
+            max_window_bytes: 512 * 1024 * 1024,
             min_segment_ms: 1_000,
             settle_ms: 500,
             settle_promised_ms: 2_000,
@@ -67,6 +72,7 @@ impl Config {
         self.target_duration_s = self.target_duration_s.clamp(1, MAX_TARGET_DURATION_S);
         self.min_segment_ms = self.min_segment_ms.min(self.target_duration_s * 1_000);
         self.window_s = self.window_s.clamp(self.target_duration_s * 3, MAX_WINDOW_S);
+        self.max_window_bytes = self.max_window_bytes.max(1024 * 1024);
         self.settle_ms = self.settle_ms.min(10_000);
         self.settle_promised_ms = self.settle_promised_ms.clamp(self.settle_ms, 10_000);
         self.max_key_wait_ms = self.max_key_wait_ms.clamp(1_000, 60_000);

@@ -50,6 +50,8 @@ pub struct Settled {
     pub part_target: Option<Duration>,
     /// How much media a playlist lists.
     pub window: Duration,
+    /// The most media that a window holds, in bytes.
+    pub max_window_bytes: u64,
     /// Whether every segment starts with a key frame: EXT-X-INDEPENDENT-SEGMENTS.
     pub independent_segments: bool,
     /// The discontinuity sequence number before the first segment.

@@ -148,6 +148,7 @@ impl Beginning {
             target_duration_s: start.targets.target_duration_s,
             part_target: start.low_latency.then(|| Duration::from_millis(u64::from(start.targets.part_ms))),
             window: Duration::from_secs(u64::from(start.targets.window_s)),
+            max_window_bytes: config.max_window_bytes,
             independent_segments: start.targets.independent_segments,
             discontinuity_sequence: start.discontinuity_sequence,
             renditions: self.renditions(config),

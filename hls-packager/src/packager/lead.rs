@@ -20,6 +20,10 @@ const DATE_STEP_NS: i64 = 50_000_000;
 /// Segments shorter than this are not stepped: the later one must only partially overlap (RFC 8216bis §6.2.1).
 const MIN_STEPPED: Duration = Duration::from_millis(500);
 
+/// A discontinuity does not end a segment shorter than this: an encoder that changes its headers with every frame makes gaps, not a
+/// segment and an init segment a frame.
+const MIN_BEFORE_DISCONTINUITY: Duration = Duration::from_millis(200);
+
 /// The longest that a picture stands for frames that are missing, before they are a gap up to the next key frame.
 const MAX_STRETCH: Duration = Duration::from_secs(1);
 
@@ -57,6 +61,10 @@ impl Life {
         }
         match self.cuts_before(index, &frame, video, placing) {
             true => self.cut_before(index, &frame, out),
+            false if self.is_of_another_configuration(leader) => {
+                self.need_key(leader);
+                return;
+            }
             false => self.room_for(index, dts, placing, out),
         }
         self.part_for(index, frame, placing, out);
@@ -74,6 +82,11 @@ impl Life {
         self.wants_discontinuity = false;
         self.cut(index, true, out);
         self.reconfigure_if_changed(index, &frame.data, out);
+    }
+
+    /// Whether what comes cannot be decoded with the init segment in force.
+    fn is_of_another_configuration(&self, feed: usize) -> bool {
+        self.feeds.get(feed).is_some_and(|feed| feed.is_video() && feed.generation != feed.lane_generation)
     }
 
     fn need_key(&mut self, feed: usize) {
@@ -119,11 +132,11 @@ impl Life {
     /// Whether a segment begins with `frame`.
     fn cuts_before(&self, index: usize, frame: &Frame, video: bool, placing: Placing) -> bool {
         let Some(lane) = self.lanes.get(index) else { return false };
-        if self.wants_discontinuity && (frame.keyframe || !video) {
-            return true;
-        }
         if lane.segment_is_empty() {
-            return false;
+            return self.wants_discontinuity && (frame.keyframe || !video);
+        }
+        if self.wants_discontinuity && (frame.keyframe || !video) {
+            return lane.segment_until(frame.dts.0) >= MIN_BEFORE_DISCONTINUITY;
         }
         if !video {
             let full = lane.segment_until(frame.dts.0 + placing.interval) + self.config.part();

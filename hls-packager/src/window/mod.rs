@@ -32,7 +32,8 @@ const KEPT: u32 = 3;
 /// events and the request, and `answer` takes `&self`, so a driver keeps it behind one lock and holds that briefly: a playlist is
 /// rendered at most once for each version, on first request, and everybody gets the same bytes.
 ///
-/// Memory: what is listed and what left the list within three target durations, and some 150 bytes a part.
+/// Memory: what is listed and what left the list within three target durations, up to [`Config::max_window_bytes`](crate::Config::max_window_bytes),
+/// twice that while a life follows another; and some 150 bytes a part.
 #[derive(Debug, Default)]
 pub struct Window {
     life: Option<Life>,
@@ -157,6 +158,7 @@ impl Life {
             Event::Part(part) => {
                 let id = part.rendition;
                 self.of(id)?.part(part);
+                self.save_memory();
                 Some(id)
             }
             Event::Segment(segment) => {
@@ -187,6 +189,16 @@ impl Life {
             shelf.forget_texts();
         }
         changed.map(Topic::Rendition)
+    }
+
+    /// Keeps to the limit of bytes, at the cost of the rendition that holds the most.
+    fn save_memory(&mut self) {
+        while self.shelves.iter().map(Shelf::media_bytes).sum::<u64>() > self.settled.max_window_bytes {
+            let largest = self.shelves.iter_mut().max_by_key(|shelf| shelf.media_bytes());
+            if !largest.is_some_and(Shelf::sacrifice) {
+                return;
+            }
+        }
     }
 
     fn is_as_long_as_its_window(&self) -> bool {

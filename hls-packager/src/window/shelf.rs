@@ -27,6 +27,8 @@ pub(super) struct Shelf {
     pub(super) version: u64,
     /// How much of it is listed.
     listed: Duration,
+    /// How many bytes of media it holds.
+    bytes: u64,
     /// The peak segment bit rate so far (RFC 8216bis §4.1), in bits a second.
     peak_bps: u64,
     pub(super) full: OnceLock<Arc<Text>>,
@@ -80,6 +82,7 @@ impl Shelf {
             next_number: None,
             version: 0,
             listed: Duration::ZERO,
+            bytes: 0,
             peak_bps: 0,
             full: OnceLock::new(),
             delta: OnceLock::new(),
@@ -102,12 +105,17 @@ impl Shelf {
         shelf
     }
 
+    /// An init segment. One for a segment of which nothing was shown yet takes the place of the one before.
     pub(super) fn init(&mut self, init: Init) {
+        if self.inits.back().is_some_and(|last| last.number == init.number) {
+            self.inits.pop_back();
+        }
         self.inits.push_back(init);
     }
 
     pub(super) fn part(&mut self, part: Part) {
         self.next_number = Some(part.number + 1);
+        self.bytes += part.data.as_ref().map_or(0, |data| data.len() as u64);
         let open = self.open.get_or_insert_with(|| OpenSegment { head: part.head, parts: Vec::new() });
         open.parts.push(PartEntry {
             number: part.number,
@@ -161,13 +169,12 @@ impl Shelf {
     /// Removes segments from the playlist while `window` is listed without them, and drops those that have been off it for longer than
     /// `keep`.
     pub(super) fn trim(&mut self, window: Duration, keep: Duration) {
-        while let Some(first) = self.segments.get(self.expired) {
-            if self.listed.saturating_sub(first.duration) < window {
-                break;
-            }
-            self.listed -= first.duration;
-            self.discontinuity_sequence += u64::from(first.head.discontinuity);
-            self.expired += 1;
+        while self
+            .segments
+            .get(self.expired)
+            .is_some_and(|first| self.listed.saturating_sub(first.duration) >= window)
+        {
+            self.unlist();
         }
         let mut off: Duration = self.segments.iter().take(self.expired).map(|segment| segment.duration).sum();
         while let Some(oldest) = self.segments.front().filter(|_| self.expired > 0) {
@@ -175,7 +182,36 @@ impl Shelf {
             if off < keep {
                 break;
             }
-            self.segments.pop_front();
+            self.drop_oldest();
+        }
+    }
+
+    /// Drops the oldest segment, though it might still be asked for, to save memory. Returns whether there was one to drop: the newest
+    /// stays.
+    pub(super) fn sacrifice(&mut self) -> bool {
+        if self.segments.len() < 2 {
+            return false;
+        }
+        if self.expired == 0 {
+            self.unlist();
+        }
+        self.drop_oldest();
+        true
+    }
+
+    /// Takes the oldest listed segment off the playlist.
+    fn unlist(&mut self) {
+        if let Some(first) = self.segments.get(self.expired) {
+            self.listed -= first.duration;
+            self.discontinuity_sequence += u64::from(first.head.discontinuity);
+            self.expired += 1;
+        }
+    }
+
+    /// Drops the oldest segment, which is not listed any more, and init segments that only it needed.
+    fn drop_oldest(&mut self) {
+        if let Some(oldest) = self.segments.pop_front() {
+            self.bytes -= oldest.bytes();
             self.expired -= 1;
         }
         let needed = self.segments.iter().find_map(|segment| segment.head.init);
@@ -220,9 +256,7 @@ impl Shelf {
 
     /// How many bytes of media it holds.
     pub(super) fn media_bytes(&self) -> u64 {
-        let open = self.open.iter().flat_map(|open| &open.parts).filter_map(|part| part.data.as_ref());
-        let open: u64 = open.map(|data| data.len() as u64).sum();
-        open + self.segments.iter().map(Shelved::bytes).sum::<u64>()
+        self.bytes
     }
 
     pub(super) fn find_init(&self, number: u64) -> Option<&Init> {

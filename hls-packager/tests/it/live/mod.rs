@@ -10,6 +10,7 @@ mod rig;
 mod asking;
 mod clocks;
 mod interruptions;
+mod limits;
 mod rates;
 mod snapshots;
 mod starting;
