@@ -239,8 +239,13 @@ impl Opening {
             tracks.retain(|track| track.kind() != TrackKind::Video);
         }
         if tracks.is_empty() {
-            self.nothing_packaged = true;
-            out.push(Event::NotPackaged);
+            // What was kept is of tracks that are gone, or have become something else.
+            self.clear();
+            self.start = None;
+            if self.packaged(config).is_empty() {
+                self.nothing_packaged = true;
+                out.push(Event::NotPackaged);
+            }
             return None;
         }
         let rate = self.rate(&tracks);

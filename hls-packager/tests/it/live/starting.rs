@@ -189,6 +189,25 @@ fn trap_14_a_video_track_without_frames_does_not_keep_sound_waiting() {
 }
 
 #[test]
+fn tracks_that_are_gone_before_they_settle_leave_nothing_to_wait_for() {
+    let mut config = Config::default();
+    config.container = Container::MpegTs;
+    let mut rig = Rig::new(config);
+    let sound = Encoder::of(None, &[AAC_48K]);
+    rig.tracks(&sound);
+    rig.play(sound.send(SECOND / 5), SECOND / 5);
+    // The sound was kept, and then is one that the container does not carry, or there is a picture only, of which nothing comes.
+    rig.tracks(&Encoder::of(None, &[Sound { samples: 960, ..AAC_48K }]));
+    rig.sleep(SECOND * 5);
+    assert!(rig.packager.poll_timeout().is_none());
+    rig.tracks(&Encoder::of(Some(PICTURE_30), &[]));
+    rig.sleep(SECOND * 5);
+    assert!(rig.packager.poll_timeout().is_none());
+    rig.publish(&Encoder::of(Some(PICTURE_30), &[]), SECOND * 3);
+    assert!(rig.playable_at.is_some());
+}
+
+#[test]
 fn a_codec_that_the_container_does_not_carry_is_named_and_the_rest_is_packaged() {
     let mut config = Config::default();
     config.container = Container::MpegTs;
