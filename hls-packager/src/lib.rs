@@ -5,6 +5,40 @@
 //! driver what to wait for. Neither opens a socket, reads a clock or depends on a runtime; the driver owns the waiters.
 //!
 //! It encodes nothing and repairs no clock.
+//!
+//! ```
+//! use std::time::{Instant, SystemTime};
+//!
+//! use hls_packager::{Config, Event, Now, Packager, Reply, Request, Window};
+//! # use hls_packager::Journal;
+//! # fn received() -> Vec<media_core::Frame> { Vec::new() }
+//! # fn sync_to_disk(_: &Journal) {}
+//!
+//! let now = || Now::new(Instant::now(), SystemTime::now());
+//! let mut packager = Packager::new(Config::default(), None);
+//! let mut window = Window::new();
+//! packager.tracks(now(), &[]); // what the publisher's headers say
+//! for frame in received() {
+//!     packager.frame(now(), frame)?;
+//!     packager.handle_timeout(now()); // here at each frame; a driver also calls it at `poll_timeout`
+//!     while let Some(event) = packager.poll_event() {
+//!         if let Event::Journal(journal) = &event {
+//!             sync_to_disk(journal); // before what follows it is applied
+//!         }
+//!         window.apply(event);
+//!     }
+//! }
+//!
+//! let request = Request::parse("video/index.m3u8", Some("_HLS_msn=7&_HLS_part=2"), Instant::now());
+//! match window.answer(Instant::now(), &request) {
+//!     Reply::Ready(resource) => println!("200, {} bytes of {}", resource.body.len(), resource.content_type),
+//!     Reply::Wait { on, version, until } => println!("ask again when {on:?} is not {version} any more, or at {until:?}"),
+//!     Reply::NotFound(why) => println!("404 {why:?}"),
+//!     Reply::Invalid(why) => println!("400 {why}"),
+//!     Reply::Unavailable { retry_after_s } => println!("503, Retry-After: {retry_after_s}"),
+//! }
+//! # Ok::<(), hls_packager::FrameError>(())
+//! ```
 
 pub mod cmaf;
 pub mod container;
