@@ -19,5 +19,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "ts_round_trip" => pulse_fuzz::ts_round_trip::run,
         _ => return Err(format!("there is no target {target}").into()),
     };
-    arguments.try_for_each(|path| Ok(run(&fs::read(path)?)))
+    arguments.try_for_each(|path| {
+        run(&fs::read(path)?);
+        Ok(())
+    })
 }

@@ -114,6 +114,8 @@ fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
     session.timeouts.request = Duration::from_secs(rtmp.command_timeout_s);
     session.timeouts.publisher_silent = Duration::from_secs(config.ingest.silent_timeout_s);
     session.limits.publisher.message_bytes = narrow(rtmp.max_message_bytes);
+    // One message of the longest kind, and what else may be interleaved with it.
+    session.limits.publisher.assembly_bytes = rtmp.max_message_bytes + rtmp.max_message_bytes / 2;
     let mut connection = rtmp_core::tokio::Config::default();
     connection.session = Arc::new(session);
     connection.read_merge = Duration::from_millis(rtmp.read_merge_ms);
@@ -123,4 +125,17 @@ fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
 /// The configuration has checked the range.
 fn narrow(value: usize) -> u32 {
     u32::try_from(value).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_longest_message_that_is_allowed_can_be_put_together() {
+        let mut config = Config::default();
+        config.rtmp.max_message_bytes = (16 << 20) - 1;
+        let limits = connection_config(&config).session.limits.publisher;
+        assert!(limits.assembly_bytes > limits.message_bytes as usize);
+    }
 }
