@@ -13,9 +13,6 @@ use crate::health::Health;
 /// How many gap parts are made at once after the driver was late. The rest follows in the next call.
 const MAX_PARTS_AT_ONCE: u64 = 600;
 
-/// How long the first part of a gap is, in nanoseconds: it only says that there is one.
-const FIRST_GAP_NS: i64 = 1_000_000;
-
 /// The encoder is away since some moment.
 #[derive(Debug)]
 pub(super) struct Away {
@@ -45,14 +42,6 @@ impl Life {
         self.feeds.iter_mut().for_each(Feed::break_off);
         let since = out.now().instant;
         self.away = Some(Away { from_ns, since, parts: 0, waits_for_key: None, audio_since: None });
-    }
-
-    /// Shows at once that a gap has begun: requests for the part that was hinted at are not held in vain.
-    pub(super) fn show_gap(&mut self, out: &mut Outbox) {
-        let Some(away) = self.away.as_mut().filter(|away| away.parts == 0) else { return };
-        away.from_ns += FIRST_GAP_NS;
-        let until_ns = away.from_ns;
-        self.fill_all(until_ns, out);
     }
 
     /// The life ends: what was received goes out, and all renditions end with the same segment.

@@ -163,10 +163,7 @@ impl Packager {
         self.out.set_now(now);
         match &mut self.stage {
             Stage::Opening(opening) => opening.reset(),
-            Stage::Running(life) => {
-                life.go_away(&mut self.out);
-                life.show_gap(&mut self.out);
-            }
+            Stage::Running(life) => life.go_away(&mut self.out),
             Stage::Ended => {}
         }
     }
@@ -174,12 +171,7 @@ impl Packager {
     /// An encoder is there: the same one again or another, after a pause or in the place of the one before. What follows starts at
     /// its first key frame, with a discontinuity; until then the gap goes on.
     pub fn resume(&mut self, now: Now) {
-        self.out.set_now(now);
-        match &mut self.stage {
-            Stage::Opening(opening) => opening.reset(),
-            Stage::Running(life) => life.go_away(&mut self.out),
-            Stage::Ended => {}
-        }
+        self.pause(now);
     }
 
     /// The life ends: EXT-X-ENDLIST. Nothing that comes after it is packaged; the next life is another packager's, made from this one's

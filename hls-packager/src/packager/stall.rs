@@ -78,7 +78,6 @@ impl Life {
             let silent_ms = last.map_or(0, |last| now.saturating_duration_since(last).as_millis() as u64);
             out.health(Health::EncoderStalled { silent_ms });
             self.go_away(out);
-            self.show_gap(out);
             return;
         }
         let stalled: Vec<bool> =
@@ -97,7 +96,6 @@ impl Life {
     pub(super) fn elect(&mut self, out: &mut Outbox) {
         let Some(next) = self.feeds.iter().position(|feed| feed.main && !feed.idle()) else {
             self.go_away(out);
-            self.show_gap(out);
             return;
         };
         self.sync(out);

@@ -157,17 +157,20 @@ impl Life {
             }
             Event::Part(part) => {
                 let id = part.rendition;
-                self.of(id)?.part(part);
+                let target = self.target_duration();
+                if self.of(id)?.part(part, target) {
+                    self.trim(id);
+                }
                 self.save_memory();
                 Some(id)
             }
             Event::Segment(segment) => {
                 let id = segment.rendition;
-                let target = media_playlist::target_duration(&self.settled);
-                let window = self.settled.window.max(target * 3);
-                let shelf = self.of(id)?;
-                shelf.segment(&segment, target);
-                shelf.trim(window, target * KEPT);
+                let at_once = segment.gap || self.settled.part_target.is_none();
+                self.of(id)?.segment(segment);
+                if at_once {
+                    self.close(id);
+                }
                 Some(id)
             }
             Event::Added(rendition) => {
@@ -179,6 +182,8 @@ impl Life {
                 None
             }
             Event::Ended => {
+                let ids: Vec<RenditionId> = self.shelves.iter().map(|shelf| shelf.rendition.id).collect();
+                ids.into_iter().for_each(|id| self.close(id));
                 self.ended = true;
                 None
             }
@@ -209,12 +214,34 @@ impl Life {
         self.shelves.iter_mut().find(|shelf| shelf.rendition.id == id)
     }
 
+    fn target_duration(&self) -> Duration {
+        media_playlist::target_duration(&self.settled)
+    }
+
+    /// Shows the segment of a rendition that is complete as such.
+    fn close(&mut self, id: RenditionId) {
+        let target = self.target_duration();
+        if self.of(id).is_some_and(|shelf| shelf.close(target)) {
+            self.trim(id);
+        }
+    }
+
+    fn trim(&mut self, id: RenditionId) {
+        let target = self.target_duration();
+        let window = self.settled.window.max(target * 3);
+        if let Some(shelf) = self.of(id) {
+            shelf.trim(window, target * KEPT);
+        }
+    }
+
     fn add(&mut self, rendition: crate::rendition::Rendition) {
         if let Some(known) = self.of(rendition.id) {
             let frame_rate = rendition.frame_rate.or(known.rendition.frame_rate);
             known.rendition = crate::rendition::Rendition { frame_rate, ..rendition };
             return;
         }
+        let Some(main) = self.shelves.first().map(|main| main.rendition.id) else { return };
+        self.close(main);
         let Some(main) = self.shelves.first() else { return };
         let shelf = Shelf::behind(rendition, main);
         match shelf.rendition.id {

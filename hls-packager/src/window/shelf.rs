@@ -18,6 +18,8 @@ pub(super) struct Shelf {
     segments: VecDeque<Shelved>,
     expired: usize,
     open: Option<OpenSegment>,
+    /// Set when the open segment is complete, and not shown as such yet.
+    closing: Option<Segment>,
     inits: VecDeque<Init>,
     /// The discontinuity sequence number of the first listed segment, without its own tag.
     discontinuity_sequence: u64,
@@ -77,6 +79,7 @@ impl Shelf {
             segments: VecDeque::new(),
             expired: 0,
             open: None,
+            closing: None,
             inits: VecDeque::new(),
             discontinuity_sequence,
             next_number: None,
@@ -113,7 +116,12 @@ impl Shelf {
         self.inits.push_back(init);
     }
 
-    pub(super) fn part(&mut self, part: Part) {
+    /// A part. If it begins a segment, the one before is shown as complete. Returns whether one was.
+    ///
+    /// Not earlier, since hls.js loses the last part of a segment (and stops) if it learns that the segment is complete while it loads
+    /// the part before, and does not ask again before the next segment begins anyway.
+    pub(super) fn part(&mut self, part: Part, target: Duration) -> bool {
+        let closed = part.index == 0 && self.close(target);
         self.next_number = Some(part.number + 1);
         self.bytes += part.data.as_ref().map_or(0, |data| data.len() as u64);
         let open = self.open.get_or_insert_with(|| OpenSegment { head: part.head, parts: Vec::new() });
@@ -124,10 +132,17 @@ impl Shelf {
             data: part.data,
         });
         self.changed();
+        closed
     }
 
-    /// A segment of a playlist whose TARGETDURATION is `target`.
-    pub(super) fn segment(&mut self, segment: &Segment, target: Duration) {
+    /// The open segment is complete: [`Self::close`] shows it as such.
+    pub(super) fn segment(&mut self, segment: Segment) {
+        self.closing = Some(segment);
+    }
+
+    /// Shows the segment that is complete as such, in a playlist whose TARGETDURATION is `target`. Returns whether there was one.
+    pub(super) fn close(&mut self, target: Duration) -> bool {
+        let Some(segment) = self.closing.take() else { return false };
         let mut parts = self.open.take().map(|open| open.parts).unwrap_or_default();
         parts.shrink_to_fit();
         self.listed += segment.duration;
@@ -141,6 +156,7 @@ impl Shelf {
         self.segments.push_back(shelved);
         self.peak_bps = self.peak_bps.max(self.newest_bit_rate(target).unwrap_or(0));
         self.changed();
+        true
     }
 
     /// The bit rate of the newest segments that last half a target duration or more, as RFC 8216bis §4.1 measures a peak.

@@ -363,3 +363,27 @@ fn a_track_of_a_codec_without_headers_is_packaged_from_its_first_frame() {
     assert_eq!(rig.codes(), [""; 0]);
     assert!(rig.multivariant().contains("mp4a.40.34"));
 }
+
+#[test]
+fn a_segment_is_shown_as_complete_with_the_first_part_of_the_next() {
+    // hls.js loses the last part of a segment if it learns that the segment is complete while it loads the part before.
+    let mut rig = rig();
+    let encoder = Encoder::usual();
+    rig.announce(&encoder);
+    rig.tracks(&encoder);
+    let mut ends = 0;
+    for one in encoder.send(SECOND * 10) {
+        let before = rig.playlists.get(&RenditionId::Audio(0)).cloned();
+        let wait = one.at.saturating_sub(rig.now.instant - rig.start.instant);
+        rig.play(vec![super::encoder::Sent { at: wait, ..one }], Duration::ZERO);
+        let Some(after) = rig.playlists.get(&RenditionId::Audio(0)) else { continue };
+        let Some(before) = before.filter(|before| before.last_sequence() < after.last_sequence()) else {
+            continue;
+        };
+        ends += 1;
+        let parts = &before.open.as_ref().unwrap().parts;
+        assert_eq!(&after.segments.last().unwrap().parts, parts, "no part came with it");
+        assert_eq!(after.open.as_ref().unwrap().parts.len(), 1);
+    }
+    assert_eq!(ends, 4);
+}
