@@ -93,11 +93,11 @@ impl AsyncWrite for Deaf {
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx, |pipe, cx| pipe.poll_flush(cx))
+        self.poll(cx, AsyncWrite::poll_flush)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.poll(cx, |pipe, cx| pipe.poll_shutdown(cx))
+        self.poll(cx, AsyncWrite::poll_shutdown)
     }
 }
 
