@@ -128,6 +128,9 @@ fn two_parameter_sets_of_one_id_in_an_access_unit_are_a_change_once() {
     let updated = updated_config(&old, &unit).unwrap();
     assert_eq!(parse_config(Codec::H264, &updated), parse_config(Codec::H264, &new));
     assert_eq!(updated_config(&updated, &unit), None);
+    // A set that is there already, between two of one id.
+    let unit = access_unit(&[second.sps[0], first.sps[0], second.sps[0], &[0x65, 0x88]]);
+    assert_eq!(updated_config(&updated, &unit), None);
 }
 
 #[test]

@@ -9,6 +9,10 @@ use crate::codec::{RandomAccess, param_sets, sei};
 /// The largest picture parameter set id (ISO/IEC 14496-10 §7.4.2.2).
 const MAX_PPS_ID: u32 = 255;
 
+/// How many sets of a kind a record can hold (ISO/IEC 14496-15 §5.3.3.1.2); ids could tell one more apart.
+const MAX_SPS: usize = 31;
+const MAX_PPS: usize = 255;
+
 /// Whether and how decoding may begin at an access unit with `length_size` bytes of length before each NAL unit.
 pub fn random_access(length_size: u8, access_unit: &[u8]) -> RandomAccess {
     let mut found = RandomAccess::None;
@@ -41,12 +45,12 @@ pub fn updated_config(config: &[u8], access_unit: &[u8]) -> Option<Bytes> {
     if !units.clone().any(is_parameter_set) {
         return None;
     }
-    let mut merged = Config::parse(config).ok()?;
-    if !merge(&mut merged, units) {
-        return None;
-    }
-    // Two sets of one id in an access unit take each other's place: what counts is what comes of it.
-    merged.encode().ok().filter(|updated| updated != config)
+    let before = Config::parse(config).ok()?;
+    let mut merged = before.clone();
+    // An access unit with several sets of one id changes the list on its way to the same again.
+    let changed = merge(&mut merged, units)
+        && !(param_sets::same(&before.sps, &merged.sps) && param_sets::same(&before.pps, &merged.pps));
+    if changed { merged.encode().ok() } else { None }
 }
 
 /// The record for a stream whose parameter sets travel in band only: from an access unit that has both kinds, with
@@ -80,10 +84,10 @@ fn merge<'a>(config: &mut Config<'a>, units: impl Iterator<Item = &'a [u8]>) -> 
             continue;
         }
         if nal_type::of(unit) == nal_type::SPS {
-            changed |= param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps);
+            changed |= param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps, MAX_SPS);
         } else {
             let mut end = config.pps.len();
-            changed |= param_sets::replace(&mut config.pps, unit, pps_id, &mut end);
+            changed |= param_sets::replace(&mut config.pps, unit, pps_id, &mut end, MAX_PPS);
         }
     }
     changed

@@ -11,7 +11,7 @@ use crate::codec::nal;
 pub const MAX_CONFIG_BYTES: usize = 64 * 1024;
 
 /// Most parameter sets of a kind that are kept: HEVC's largest id, of PPS, is 63.
-const MAX_SETS: usize = 64;
+pub(super) const MAX_SETS: usize = 64;
 
 /// What an `hvcC` record holds.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::config::MAX_SETS;
 use super::{Config, MAX_CONFIG_BYTES, Sps, Vps, nal_type, payload};
 use crate::codec::nal::{AnnexB, LengthPrefixed};
 use crate::codec::{RandomAccess, avc, param_sets, sei};
@@ -46,12 +47,14 @@ pub fn updated_config(config: &[u8], access_unit: &[u8]) -> Option<Bytes> {
     if !units.clone().any(is_parameter_set) {
         return None;
     }
-    let mut merged = Config::parse(config).ok()?;
-    if !merge(&mut merged, units) {
-        return None;
-    }
-    // Two sets of one id in an access unit take each other's place: what counts is what comes of it.
-    merged.encode().ok().filter(|updated| updated != config)
+    let before = Config::parse(config).ok()?;
+    let mut merged = before.clone();
+    // An access unit with several sets of one id changes the lists on its way to the same again.
+    let changed = merge(&mut merged, units)
+        && !(param_sets::same(&before.vps, &merged.vps)
+            && param_sets::same(&before.sps, &merged.sps)
+            && param_sets::same(&before.pps, &merged.pps));
+    if changed { merged.encode().ok() } else { None }
 }
 
 /// The record for a stream whose parameter sets travel in band only: from an access unit that has all three kinds, with
@@ -109,12 +112,12 @@ fn merge<'a>(config: &mut Config<'a>, units: impl Iterator<Item = &'a [u8]>) -> 
         changed |= match nal_type::of(unit) {
             Some(nal_type::VPS) => {
                 let mut end = config.vps.len();
-                param_sets::replace(&mut config.vps, unit, vps_id, &mut end)
+                param_sets::replace(&mut config.vps, unit, vps_id, &mut end, MAX_SETS)
             }
-            Some(nal_type::SPS) => param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps),
+            Some(nal_type::SPS) => param_sets::replace(&mut config.sps, unit, sps_id, &mut new_sps, MAX_SETS),
             _ => {
                 let mut end = config.pps.len();
-                param_sets::replace(&mut config.pps, unit, pps_id, &mut end)
+                param_sets::replace(&mut config.pps, unit, pps_id, &mut end, MAX_SETS)
             }
         };
     }
