@@ -10,6 +10,7 @@ use anyhow::{Context as _, bail};
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::context::Context;
+use super::tool::OWN_EXECUTABLE;
 
 /// How long a server may take to listen, or to end.
 const PATIENCE: Duration = Duration::from_secs(15);
@@ -41,7 +42,7 @@ impl Subject<'_> {
             Self::Pulse(config) => ("pulse", pulse(context, config)?, RTMP),
             Self::Nginx { hls } => ("nginx", nginx(context, hls)?, RTMP),
             Self::Floor(tick_ms) => {
-                let mut command = Command::new(std::env::current_exe()?);
+                let mut command = Command::new(OWN_EXECUTABLE);
                 command.args(["floor", "--listen", RTMP, "--seconds", "120", "--tick-ms"]);
                 command.arg(tick_ms.to_string());
                 ("floor", command, RTMP)

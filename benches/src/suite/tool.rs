@@ -8,6 +8,9 @@ use serde_json::Value;
 
 use super::context::Context;
 
+/// What this process runs, even when a build has put another in its place since.
+pub(super) const OWN_EXECUTABLE: &str = "/proc/self/exe";
+
 /// A running load.
 pub(super) struct Tool {
     child: Child,
@@ -48,7 +51,7 @@ impl Tool {
         if !context.commands.borrow().contains(&shown) {
             context.commands.borrow_mut().push(shown);
         }
-        let mut process = Command::new(std::env::current_exe()?);
+        let mut process = Command::new(OWN_EXECUTABLE);
         process.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).env("RUST_BACKTRACE", "0");
         let mut child = process.spawn().with_context(|| format!("starting {name}"))?;
         let lines = BufReader::new(child.stdout.take().context("no output")?);
