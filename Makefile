@@ -49,7 +49,7 @@ run: setup web ## Run the server (ARGS="--config pulse.toml")
 test: setup-test web ## Run all tests, the ones with real clients included
 	scripts/check-docs
 	cd $(WEB) && npm test
-	scripts/fuzz 5
+	scripts/fuzz check
 	$(BROWSER) $(CARGO) test --workspace --no-fail-fast
 
 .PHONY: lint

@@ -73,11 +73,8 @@ impl Life {
                 return;
             }
             let part = self.gap_part();
-            let leading = self.leading_lane();
-            let full = self
-                .lanes
-                .get(leading)
-                .is_some_and(|lane| lane.segment_given() + part > self.target_duration());
+            let full =
+                self.lanes.iter().any(|lane| lane.segment_given() + part > self.target_duration());
             if full {
                 self.cut_all(false, out);
             }
@@ -156,7 +153,7 @@ impl Life {
 
     /// Begins a segment where a gap up to this moment, a part at most, would make the open one too long.
     fn cut_if_too_long_until(&mut self, until_ns: i64, out: &mut Outbox) {
-        let too_long = self.lanes.get(self.leading_lane()).is_some_and(|lane| {
+        let too_long = self.lanes.iter().any(|lane| {
             let rest = u64::try_from(until_ns.saturating_sub(lane.end_ns())).unwrap_or(0);
             lane.segment_given() + Duration::from_nanos(rest) > self.targets.longest_segment()
         });
