@@ -73,8 +73,7 @@ impl Life {
                 return;
             }
             let part = self.gap_part();
-            let full =
-                self.lanes.iter().any(|lane| lane.segment_given() + part > self.target_duration());
+            let full = self.lanes.iter().any(|lane| lane.segment_given() + part > self.target_duration());
             if full {
                 self.cut_all(false, out);
             }
