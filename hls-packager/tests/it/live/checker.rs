@@ -136,7 +136,8 @@ fn alone(playlist: &Playlist, context: &str) {
     } else {
         3
     };
-    assert_eq!(playlist.version, needed, "{context}");
+    // A rendition that has had no media yet says already what its first init segment will need.
+    assert!((needed..=needed.max(6)).contains(&playlist.version), "{context}");
     let mut uris = std::collections::HashSet::new();
     for segment in playlist.all() {
         assert!(segment.date.is_some(), "no date on {}\n{context}", segment.sequence);
