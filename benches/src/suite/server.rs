@@ -138,7 +138,14 @@ fn nginx(context: &Context, hls: bool) -> anyhow::Result<Command> {
     let dir = context.dir.join("nginx");
     std::fs::create_dir_all(dir.join("www"))?;
     let root = rustix::process::geteuid().is_root();
-    let hls = if hls { "hls on; hls_path hls; hls_fragment 4s; hls_playlist_length 60s;" } else { "" };
+    // The module takes a relative path from where nginx was started, not from its prefix.
+    let fragments = dir.join("hls");
+    let hls = match hls {
+        true => {
+            format!("hls on; hls_path {}; hls_fragment 4s; hls_playlist_length 60s;", fragments.display())
+        }
+        false => String::new(),
+    };
     let config = format!(
         "load_module /usr/lib/nginx/modules/ngx_rtmp_module.so;\n{user}\ndaemon off;\nworker_processes 1;\n\
          worker_rlimit_nofile 20000;\npid nginx.pid;\nerror_log error.log error;\n\
