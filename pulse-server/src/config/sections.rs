@@ -83,7 +83,8 @@ settings! {
         /// a player waits for the next key frame and is closer to live.
         gop_cache: bool = true, Any, NewLives;
         /// How long, in milliseconds, bytes of a publisher may wait to be read together with those that follow. Saves wake-ups;
-        /// adds this much latency. 0 reads at once.
+        /// adds this much latency: at most 5 ms of it while somebody plays the stream over RTMP or FLV, none with `batch_ms = 0`.
+        /// 0 reads at once.
         read_merge_ms: u64 = 20, 0..=100, NewConnections;
         /// Largest message, in bytes, that a peer may send; one video frame is one message. A larger one closes the connection.
         max_message_bytes: usize = 8 << 20, (64 << 10)..=(16 << 20) - 1, NewConnections;

@@ -118,7 +118,9 @@ fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
     session.limits.publisher.assembly_bytes = rtmp.max_message_bytes + rtmp.max_message_bytes / 2;
     let mut connection = rtmp_core::tokio::Config::default();
     connection.session = Arc::new(session);
-    connection.read_merge = Duration::from_millis(rtmp.read_merge_ms);
+    // Who wants every frame at once does not want it to wait for the next read.
+    let read_merge_ms = if rtmp.batch_ms == 0 { 0 } else { rtmp.read_merge_ms };
+    connection.read_merge = Duration::from_millis(read_merge_ms);
     connection
 }
 

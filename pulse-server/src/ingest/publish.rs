@@ -5,6 +5,7 @@ use std::sync::atomic::Ordering::Relaxed;
 use std::time::Duration;
 
 use hls_packager::Announced;
+use media_core::TrackId;
 use rtmp_core::Target;
 use rtmp_core::flv::Metadata;
 use rtmp_core::server::{Ending, Event, Rejection};
@@ -18,6 +19,9 @@ use crate::app::{App, expiry};
 use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
 use crate::config::Secret;
 use crate::live::{Eviction, Feed, Refused, Superseded};
+
+/// How long a publisher's bytes may wait to be read together while RTMP or FLV players wait for them; checked at key frames.
+const PLAYED_MERGE: Duration = Duration::from_millis(5);
 
 /// Lets a connection publish, or turns it away.
 pub(super) async fn admit<I>(peer: Peer, pending: PendingPublish<I>)
@@ -44,8 +48,9 @@ where
     let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
     let publisher = pending.accept_unwatched(|io| io.socket().unwatch()).await;
+    let merge = Duration::from_millis(app.config.load().rtmp.read_merge_ms);
     tokio::spawn(async move {
-        let why = feed_until_closed(publisher, feed, grant.limits.expires_in).await;
+        let why = feed_until_closed(publisher, feed, grant.limits.expires_in, merge).await;
         tracing::info!(stream = %grant.stream, remote = %peer.remote, why, "publisher gone");
     });
 }
@@ -120,6 +125,7 @@ async fn feed_until_closed<I>(
     mut publisher: Publisher<I>,
     mut feed: Feed,
     expires_in: Option<Duration>,
+    merge: Duration,
 ) -> String
 where
     I: AsyncRead + AsyncWrite + Unwatch + Unpin,
@@ -138,7 +144,13 @@ where
             () = &mut expired => break (Ending::Revoked, "its grant expired".to_owned()),
         };
         let fed = match event {
-            Event::Frame(frame) => feed.frame(frame),
+            Event::Frame(frame) => {
+                if frame.keyframe && frame.track < TrackId::audio(0) {
+                    let played = feed.life().outputs.is_played();
+                    publisher.set_read_merge(if played { merge.min(PLAYED_MERGE) } else { merge });
+                }
+                feed.frame(frame)
+            }
             Event::Track(track) => feed.track(&track),
             Event::Metadata(metadata) => {
                 announce(&feed, &metadata);

@@ -65,6 +65,11 @@ impl Outputs {
         self.audience(|wire| matches!(wire, Wire::Flv { .. }))
     }
 
+    /// Whether anybody plays over RTMP or FLV.
+    pub(crate) fn is_played(&self) -> bool {
+        self.audience(|_| true) > 0
+    }
+
     /// Bytes written to all of them since the life began.
     pub fn sent_bytes(&self) -> u64 {
         self.hub.stats().iter().map(|(_, stats)| stats.sent_bytes).sum()

@@ -132,6 +132,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
         }
     }
 
+    /// Merges reads over another time from here on.
+    pub(super) fn set_read_merge(&mut self, period: Duration) {
+        self.merge.set_period(period);
+    }
+
     /// Asks the connection at every tick from here on, because it wakes nobody. `false`, and nothing changes, where reads are not
     /// merged.
     pub(super) fn ask_at_ticks(&mut self) -> bool {

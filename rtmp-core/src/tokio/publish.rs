@@ -1,5 +1,7 @@
 //! An accepted publisher.
 
+use std::time::Duration;
+
 use ::tokio::io::{AsyncRead, AsyncWrite};
 
 use super::driver::{Driver, now};
@@ -27,6 +29,11 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Publisher<Io> {
     /// The connection, for its addresses or its certificate.
     pub fn io(&self) -> &Io {
         &self.driver.io
+    }
+
+    /// Merges reads over another time from here on: shorter while somebody waits for the frames. Merging can be neither begun nor ended so.
+    pub fn set_read_merge(&mut self, period: Duration) {
+        self.driver.set_read_merge(period);
     }
 
     /// The connection, to give it back to the reactor before it is ended.
