@@ -183,9 +183,12 @@ impl Publisher {
         let Some(track) = state.tracks.iter().find(|track| track.id == frame.track) else { return };
         state.time_ms = frame.dts.rescale(track.timescale, Timescale::MILLIS).0;
         let entry_point = frame.keyframe && Some(frame.track) == entry_track(&state.tracks);
-        drop(state);
         let bytes = frame.data.len();
-        self.push(Received::Frame(frame), bytes, entry_point);
+        if !self.ended {
+            state.push(Received::Frame(frame), bytes, entry_point, &mut self.woken);
+        }
+        drop(state);
+        self.woken.drain(..).for_each(Waker::wake);
     }
 
     /// Says that the timeline was re-based.
@@ -213,28 +216,10 @@ impl Publisher {
     }
 
     fn push(&mut self, item: Received, bytes: usize, entry_point: bool) {
-        if self.ended {
-            return;
+        if !self.ended {
+            self.broadcast.lock().push(item, bytes, entry_point, &mut self.woken);
+            self.woken.drain(..).for_each(Waker::wake);
         }
-        let mut state = self.broadcast.lock();
-        let meta = Meta { bytes, time_ms: state.time_ms, entry_point };
-        state.ring.push(item, meta);
-        if entry_point {
-            state.tracks_at_entry = Arc::clone(&state.tracks);
-        }
-        if state.ring.trimmable() {
-            // Who has fallen off needs nothing any more of what is left, however long it stays away.
-            let held = state.ring.oldest();
-            let cursors = state.readers.iter().flatten().map(|reader| reader.cursor);
-            let slowest = cursors.filter(|cursor| *cursor >= held).min();
-            let slowest = slowest.unwrap_or(state.ring.next());
-            // The entry just pushed stays for whoever subscribes before the next key frame.
-            let newest = state.ring.next().saturating_sub(1);
-            state.ring.trim(slowest.min(newest));
-        }
-        self.woken.extend(state.readers.iter_mut().flatten().filter_map(|reader| reader.waker.take()));
-        drop(state);
-        self.woken.drain(..).for_each(Waker::wake);
     }
 }
 
@@ -251,6 +236,26 @@ fn entry_track(tracks: &[Track]) -> Option<TrackId> {
 }
 
 impl State {
+    /// Appends an entry, drops what nobody needs any more, and hands over who waits for it.
+    fn push(&mut self, item: Received, bytes: usize, entry_point: bool, woken: &mut Vec<Waker>) {
+        let meta = Meta { bytes, time_ms: self.time_ms, entry_point };
+        self.ring.push(item, meta);
+        if entry_point {
+            self.tracks_at_entry = Arc::clone(&self.tracks);
+        }
+        if self.ring.trimmable() {
+            // Who has fallen off needs nothing any more of what is left, however long it stays away.
+            let held = self.ring.oldest();
+            let cursors = self.readers.iter().flatten().map(|reader| reader.cursor);
+            let slowest = cursors.filter(|cursor| *cursor >= held).min();
+            let slowest = slowest.unwrap_or(self.ring.next());
+            // The entry just pushed stays for whoever subscribes before the next key frame.
+            let newest = self.ring.next().saturating_sub(1);
+            self.ring.trim(slowest.min(newest));
+        }
+        woken.extend(self.readers.iter_mut().flatten().filter_map(|reader| reader.waker.take()));
+    }
+
     fn reader_at(&self, cursor: u64, tracks: Arc<[Track]>) -> Reader {
         Reader { cursor, tracks: Some(tracks), skipped: 0, waiting: None, waker: None }
     }

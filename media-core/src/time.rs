@@ -46,6 +46,10 @@ impl Timestamp {
         if from == to {
             return self;
         }
+        // Every real timestamp fits; dividing 128 bits is several times slower.
+        if let Some(scaled) = self.0.checked_mul(i64::from(to.hz())) {
+            return Self(scaled.div_euclid(i64::from(from.hz())));
+        }
         let scaled = (i128::from(self.0) * i128::from(to.hz())).div_euclid(i128::from(from.hz()));
         Self(scaled.clamp(i128::from(i64::MIN), i128::from(i64::MAX)) as i64)
     }
@@ -80,6 +84,14 @@ mod tests {
         assert_eq!(Timestamp(33).rescale(ms, video), Timestamp(2970));
         assert_eq!(Timestamp(-1).rescale(video, ms), Timestamp(-1));
         assert_eq!(Timestamp(91).rescale(video, ms), Timestamp(1));
+    }
+
+    #[test]
+    fn rescaling_is_exact_where_64_bits_do_not_hold_the_product() {
+        let (ms, video) = (Timescale::MILLIS, Timescale::VIDEO);
+        for ticks in [i64::MAX / 90_000, i64::MAX / 90_000 + 1, i64::MIN / 90_000 - 1] {
+            assert_eq!(Timestamp(ticks).rescale(ms, video), Timestamp(ticks * 90));
+        }
     }
 
     #[test]

@@ -92,6 +92,8 @@ struct Clock {
     input: Timescale,
     output: Timescale,
     config: bytes::Bytes,
+    /// Samples of every audio frame, where the configuration alone says so.
+    frame_samples: Option<u32>,
     /// The last input time, unwrapped, in microseconds.
     last_in_us: Option<i64>,
     /// The last output decode time, in output ticks.
@@ -236,6 +238,11 @@ impl Timeline {
     }
 }
 
+/// AAC frames are all of one length, and the configuration need not be read again for each.
+fn fixed_samples(track: &Track) -> Option<u32> {
+    (track.codec == Codec::Aac).then(|| frame_samples(track.codec, &track.config, &[])).flatten()
+}
+
 fn clock_output(clocks: &[Clock], index: usize) -> Timescale {
     clocks.get(index).map_or(Timescale::MICROS, |clock| clock.output)
 }
@@ -256,6 +263,7 @@ impl Clock {
             input: track.timescale,
             output,
             config: track.config.clone(),
+            frame_samples: fixed_samples(track),
             last_in_us: None,
             last_out: None,
             expected: None,
@@ -275,6 +283,7 @@ impl Clock {
         self.codec = track.codec;
         self.input = track.timescale;
         self.config = track.config.clone();
+        self.frame_samples = fixed_samples(track);
     }
 
     fn follow(&mut self, epoch: u64, offset_us: i64) {
@@ -295,7 +304,9 @@ impl Clock {
         };
         self.last_out = Some(dts);
         self.expected = match self.codec.kind() {
-            TrackKind::Audio => frame_samples(self.codec, &self.config, data)
+            TrackKind::Audio => self
+                .frame_samples
+                .or_else(|| frame_samples(self.codec, &self.config, data))
                 .map(|samples| dts.saturating_add(i64::from(samples))),
             _ => None,
         };

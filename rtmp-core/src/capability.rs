@@ -124,17 +124,15 @@ impl Capabilities {
             muxer
         };
         let forms = WireForm::ALL.into_iter().filter(|form| self.multitrack || *form != WireForm::Multitrack);
-        let playable: Vec<Muxer> = forms.map(muxer).filter(|muxer| self.plays(muxer, tracks)).collect();
+        let meets = |muxer: &Muxer| self.meet(Needs::of(muxer, tracks));
+        let playable: Vec<Muxer> = forms.map(muxer).filter(meets).collect();
         let whole = playable.iter().find(|muxer| muxer.left_out().next().is_none());
         whole.or(playable.first()).map(Muxer::form)
     }
 
     /// Whether the peer knows all that is carried, and gets a track of each kind that there is.
-    fn plays(&self, muxer: &Muxer, tracks: &[Track]) -> bool {
-        let known =
-            |name: FourCc| name.video().or_else(|| name.audio()).is_some_and(|codec| self.lists(codec));
-        let carried = |track: &Track| muxer.carried().any(|other| other.kind() == track.kind());
-        muxer.required().all(known) && tracks.iter().all(carried)
+    pub(crate) fn meet(&self, needs: Needs) -> bool {
+        !needs.lost && self.codecs & needs.codecs == needs.codecs
     }
 
     /// Adds these as the properties that `connect` and its result carry.
@@ -173,6 +171,31 @@ impl Capabilities {
         for (bit, codec) in CODECS.iter().enumerate() {
             self.codecs |= u16::from(admit(*codec)) << bit;
         }
+    }
+}
+
+/// What it takes to play a stream in one wire form; nothing by default.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Needs {
+    /// The codecs that are named by FourCC, as in [`Capabilities`].
+    codecs: u16,
+    /// The form carries no picture, or no sound, of a stream that has one.
+    lost: bool,
+}
+
+impl Needs {
+    /// Of a stream with these tracks, which `muxer` has taken.
+    pub(crate) fn of(muxer: &Muxer, tracks: &[Track]) -> Self {
+        let mut named = Capabilities::default();
+        let mut lost = false;
+        for name in muxer.required() {
+            match name.video().or_else(|| name.audio()) {
+                Some(codec) => named = named.with(codec),
+                None => lost = true,
+            }
+        }
+        let carried = |track: &Track| muxer.carried().any(|other| other.kind() == track.kind());
+        Self { codecs: named.codecs, lost: lost || !tracks.iter().all(carried) }
     }
 }
 

@@ -159,6 +159,11 @@ impl Lane {
         self.to_ns(self.part.start)
     }
 
+    /// Where the open segment begins, in life time.
+    pub(super) fn segment_start_ns(&self) -> i64 {
+        self.to_ns(self.segment.start)
+    }
+
     /// How much of the open segment was given out.
     pub(super) fn segment_given(&self) -> Duration {
         time::duration(self.part.start - self.segment.start, self.clock)

@@ -17,8 +17,11 @@ const MAX_DRIFT_NS: i64 = 500_000_000;
 /// By how much dates step at a segment while they are led back, in nanoseconds. RFC 8216bis §6.2.1 allows less than a second.
 const DATE_STEP_NS: i64 = 50_000_000;
 
-/// Segments shorter than this are not stepped: the later one must only partially overlap (RFC 8216bis §6.2.1).
+/// Segments of the leading track shorter than this are not stepped: the later one must only partially overlap (RFC 8216bis §6.2.1).
 const MIN_STEPPED: Duration = Duration::from_millis(500);
+
+/// The same for the other renditions, in nanoseconds: their segments are up to a part shorter.
+const MIN_STEPPED_BACK_NS: i64 = 2 * DATE_STEP_NS;
 
 /// A discontinuity does not end a segment shorter than this: an encoder that changes its headers with every frame makes gaps, not a
 /// segment and an init segment a frame.
@@ -203,9 +206,28 @@ impl Life {
         let behind_ns = now_ns.saturating_sub(date_ns);
         let long_enough = self.lanes.get(index).is_some_and(|lane| lane.segment_given() >= MIN_STEPPED);
         match long_enough && behind_ns.abs() > MAX_DRIFT_NS {
-            true => DATE_STEP_NS * behind_ns.signum(),
-            false => 0,
+            true if behind_ns > 0 => DATE_STEP_NS,
+            true if self.all_reach_past_a_step_before(at_ns) => -DATE_STEP_NS,
+            _ => 0,
         }
+    }
+
+    /// Whether in every lane the segment that a cut at `at_ns` ends is so long that a date which steps back after it is after the one
+    /// before it. Some lanes are not there yet.
+    fn all_reach_past_a_step_before(&self, at_ns: i64) -> bool {
+        let newest = self.cuts.newest();
+        let part_ns = i64::from(self.targets.part_ms) * 1_000_000;
+        self.lanes.iter().all(|lane| {
+            let here = lane.media_sequence() == newest.media_sequence;
+            let begins_ns = match here {
+                true => lane.segment_start_ns(),
+                // Its last frame before can reach past the cut.
+                false => newest.at_ns.max(lane.edge_ns()).saturating_add(part_ns),
+            };
+            // A lane ends a segment by less than a part before the cut.
+            let ends_ns = at_ns.saturating_sub(part_ns).max(if here { lane.end_ns() } else { i64::MIN });
+            ends_ns.saturating_sub(begins_ns) >= MIN_STEPPED_BACK_NS
+        })
     }
 
     fn room_for(&mut self, index: usize, dts: i64, placing: Placing, out: &mut Outbox) {

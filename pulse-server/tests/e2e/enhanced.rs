@@ -6,9 +6,9 @@ use crate::support::feed::{self, Feed, ffmpeg9, words};
 use crate::support::follower::Follow;
 use crate::support::play::{self, Play};
 use crate::support::playlist;
-use crate::support::seats;
 use crate::support::server::{Pulse, Setup};
 use crate::support::viewer::{self, Viewer};
+use crate::support::{seats, wait};
 
 const ID: &str = "enhanced";
 
@@ -71,6 +71,40 @@ fn vp9_with_ac3_goes_in_and_comes_out() {
     );
     assert_hls(&pulse, &[Follow::Video, Follow::Audio(0)]);
     assert_out(&pulse, "vp09,ac-3", "vp9", "ac3", 1);
+    pulse.assert_sound();
+}
+
+/// A player keeps the form it began with; it is sent away where that form does not carry what the encoder came back with.
+#[test]
+fn an_encoder_that_comes_back_with_another_codec_sends_away_who_cannot_play_it() {
+    let _seats = seats::all();
+    let mut pulse = Setup::new().stream(ID).start();
+    let mut encoder = Feed::new().publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
+    pulse.wait_playable(ID);
+    let mut players = [pulse.rtmp_url(ID), pulse.flv_url(ID)].map(|url| {
+        let name = if url.starts_with("rtmp") { "old-rtmp" } else { "old-flv" };
+        Play::new(url, 600).start(name, pulse.stage())
+    });
+    wait::until("both to play", PATIENCE, || {
+        let viewers = pulse.wait_live(ID).viewers;
+        wait::check((viewers.rtmp, viewers.flv) == (1, 1), format!("{viewers:?}"))
+    });
+    encoder.kill();
+    let feed = Feed::new()
+        .with(ffmpeg9())
+        .video(words("-c:v libx265 -preset ultrafast -b:v 300k -x265-params log-level=error:keyint=25:min-keyint=25:scenecut=0:pools=1:bframes=0"))
+        .output("-rtmp_enhanced_codecs hvc1,mp4a");
+    let _again = feed.publish("encoder-again", pulse.stage().path(), &pulse.publish_url(ID));
+    for player in &mut players {
+        player.process().wait(PATIENCE);
+    }
+    let why = "the stream's codecs changed to others than this player can be sent";
+    let log = pulse.log();
+    let gone: Vec<_> = log.lines().filter(|line| line.contains("gone") && line.contains(why)).collect();
+    assert_eq!(gone.len(), 2, "{log}");
+    // Who comes back gets the right form, or is told that there is none.
+    assert_out(&pulse, "hvc1,mp4a", "hevc", "aac", 1);
+    play::refused(pulse.stage(), "old-player", &pulse.rtmp_url(ID), PATIENCE);
     pulse.assert_sound();
 }
 

@@ -9,6 +9,7 @@ use media_core::ring::Lookup;
 
 use super::delivery::End;
 use super::shared::{Shared, State};
+use crate::capability::Capabilities;
 
 /// Follows a fan-out from its newest key frame on, batch by batch, at the pace of whoever asks. Bytes are shared with all others.
 #[derive(Debug)]
@@ -75,6 +76,14 @@ impl Drop for Body {
     }
 }
 
+/// Why nothing comes after the newest batch. Whoever reads over HTTP announces nothing: it gets what the wire carries.
+fn over(state: &State) -> Option<End> {
+    if state.ended {
+        return Some(End::StreamEnded);
+    }
+    (!Capabilities::all().meet(state.needs)).then_some(End::CodecsChanged)
+}
+
 fn read(
     state: &State,
     cursor: &mut Option<u64>,
@@ -88,7 +97,7 @@ fn read(
                 *cursor = Some(at + 1);
                 return Some(Ok(batch.bytes.clone()));
             }
-            Lookup::Ahead => return state.ended.then_some(Err(End::StreamEnded)),
+            Lookup::Ahead => return over(state).map(Err),
             Lookup::Fallen => {
                 *falls += 1;
                 *cursor = None;
@@ -99,7 +108,7 @@ fn read(
         }
     }
     let Some((number, batch)) = state.entry_point().filter(|(number, _)| *number >= not_before) else {
-        return state.ended.then_some(Err(End::StreamEnded));
+        return over(state).map(Err);
     };
     let mut start = batch.start.clone().unwrap_or_default();
     *cursor = Some(number);

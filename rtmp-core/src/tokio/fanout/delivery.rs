@@ -21,6 +21,10 @@ pub enum End {
     /// The stream has ended; everything was written. [`Delivery::send`] still works, until [`Delivery::finish`].
     #[error("the stream ended")]
     StreamEnded,
+    /// The stream goes on in codecs that the player did not announce, or that its wire form does not carry. Everything before was
+    /// written, and [`Delivery::send`] still works, until [`Delivery::finish`].
+    #[error("the stream's codecs changed to others than this player can be sent; it has to connect again")]
+    CodecsChanged,
     /// [`Delivery::finish`] was called, and everything was written.
     #[error("finished")]
     Finished,

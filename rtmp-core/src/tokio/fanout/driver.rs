@@ -124,7 +124,8 @@ impl<'a> Driver<'a> {
     }
 
     fn build(&mut self) {
-        for received in self.received.drain(..) {
+        let mut taken = std::mem::take(&mut self.received);
+        for received in taken.drain(..) {
             match &received {
                 Received::Ended => self.ended = true,
                 // The encoder's return begins with a key frame; nobody should begin with what was before.
@@ -133,9 +134,19 @@ impl<'a> Driver<'a> {
                     self.shared.publish(&mut self.batches);
                     self.shared.lock().ring.clear_entry_point();
                 }
+                tracks @ Received::Tracks(_) => self.take_tracks(tracks),
                 received => self.builder.take(received, &mut self.batches),
             }
         }
+        self.received = taken;
+    }
+
+    /// What came before the change reaches those who will not be able to play what comes after it.
+    fn take_tracks(&mut self, tracks: &Received) {
+        self.flush();
+        self.builder.take(tracks, &mut self.batches);
+        let needs = self.builder.needs();
+        self.shared.announce(|state| state.needs = needs);
     }
 
     fn flush(&mut self) {

@@ -38,6 +38,8 @@ use player::Player;
 use shared::{ShardSlot, Shared};
 pub use wire::Wire;
 
+use crate::capability::Capabilities;
+
 /// How a fan-out works, and its bounds.
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
@@ -129,13 +131,25 @@ impl Fanout {
     }
 
     /// Writes `first` and then the stream to `io`, from the newest key frame on. The connection should send without delay
-    /// (TCP_NODELAY): whatever belongs together is written together.
+    /// (TCP_NODELAY): whatever belongs together is written together. Ends with [`End::CodecsChanged`] when the wire does not carry a
+    /// picture, or sound, that the stream has.
     pub fn attach<W: AsyncWrite + Send + Unpin + 'static>(&self, io: W, first: Bytes) -> Delivery {
+        self.attach_announced(io, first, Capabilities::all())
+    }
+
+    /// [`Fanout::attach`] for a player that announced what it receives: it also ends when it does not receive what the stream changed to.
+    pub fn attach_announced<W: AsyncWrite + Send + Unpin + 'static>(
+        &self,
+        io: W,
+        first: Bytes,
+        capabilities: Capabilities,
+    ) -> Delivery {
         let shared = &self.inner.shared;
         let queued = Arc::new(AtomicUsize::new(0));
         let (report, end) = oneshot::channel();
         let (drop_with_player, finished) = oneshot::channel();
-        let player = Player::new(Box::new(io), first, Arc::clone(&queued), report, drop_with_player);
+        let player =
+            Player::new(Box::new(io), first, capabilities, Arc::clone(&queued), report, drop_with_player);
         let serial = shared.next_serial();
         let (slot, place) = self.place();
         shared.tell(slot, Command { place, serial, what: What::Attach(Box::new(player)) });

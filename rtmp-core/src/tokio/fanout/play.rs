@@ -38,9 +38,9 @@ where
         "the player hears nothing of another message stream"
     );
     let (mut reader, writer) = player.split();
-    let mut delivery = fanout.attach(writer.io, writer.first);
+    let mut delivery = fanout.attach_announced(writer.io, writer.first, writer.capabilities);
     let mut stop = std::pin::pin!(stop);
-    let ending = loop {
+    let (ending, end) = loop {
         select! {
             input = reader.next() => {
                 if let Some(reason) = heed(input, &delivery) {
@@ -48,17 +48,15 @@ where
                 }
             }
             end = delivery.ended() => match end {
-                End::StreamEnded => break Ending::StreamEnded,
+                // To the player both are an end of what it plays.
+                end @ (End::StreamEnded | End::CodecsChanged) => break (Ending::StreamEnded, Some(end)),
                 end => return Outcome::Delivery(end),
             },
-            why = &mut stop => break why,
+            why = &mut stop => break (why, None),
         }
     };
     let reason = say_goodbye(&mut reader, delivery, ending).await;
-    match ending {
-        Ending::StreamEnded => Outcome::Delivery(End::StreamEnded),
-        _ => Outcome::Session(reason),
-    }
+    end.map_or(Outcome::Session(reason), Outcome::Delivery)
 }
 
 /// Does what a player asks for; the reason when it is gone.

@@ -14,8 +14,9 @@ use bytes::{Buf, Bytes};
 
 use super::Config;
 use super::delivery::{End, MAX_QUEUED_BYTES, What};
-use super::window::Window;
+use super::window::{Status, Window};
 use super::wire::{Batch, Class, Entry};
+use crate::capability::Capabilities;
 
 /// Where media are written.
 pub(super) trait Io: AsyncWrite + Send + Unpin {}
@@ -47,6 +48,7 @@ struct Run {
 pub(super) struct Player {
     io: Box<dyn Io>,
     vectored: bool,
+    capabilities: Capabilities,
     /// The rest of a message that was written in part, then what its session says and what it begins with: before any media.
     first: VecDeque<Bytes>,
     /// Bytes of its session's that are not known to be written, those on their way here included.
@@ -106,6 +108,7 @@ impl Player {
     pub(super) fn new(
         io: Box<dyn Io>,
         first: Bytes,
+        capabilities: Capabilities,
         queued: Arc<AtomicUsize>,
         end: oneshot::Sender<End>,
         finished: oneshot::Sender<()>,
@@ -113,6 +116,7 @@ impl Player {
         Self {
             vectored: io.is_write_vectored(),
             io,
+            capabilities,
             first: if first.is_empty() { VecDeque::new() } else { VecDeque::from([first]) },
             queued,
             unsettled: 0,
@@ -381,6 +385,15 @@ impl Player {
         }
     }
 
+    /// It has everything there is. Is there more to come for it?
+    fn judge(&mut self, status: Status) {
+        if status.ended {
+            self.report(End::StreamEnded);
+        } else if !self.capabilities.meet(status.needs) {
+            self.report(End::CodecsChanged);
+        }
+    }
+
     /// Everything was given to the connection; encrypted ones keep some of it until they are flushed.
     fn caught_up(
         &mut self,
@@ -401,8 +414,8 @@ impl Player {
             Poll::Ready(Ok(())) if self.finishing => return Progress::Over,
             Poll::Ready(Ok(())) => (self.stalled, self.unflushed) = (None, false),
         }
-        if window.ended && !self.over {
-            self.report(End::StreamEnded);
+        if !self.over {
+            self.judge(window.status);
         }
         Progress::Done
     }

@@ -176,7 +176,7 @@ impl Shard {
     /// Nobody is here, and nobody will come: the stream or the fan-out is over. Gives the slot up, so that a late player gets another
     /// shard.
     fn is_needless(&mut self) -> bool {
-        if !(self.window.ended || self.window.closed) {
+        if !(self.window.status.ended || self.window.status.closed) {
             return false;
         }
         let mut state = self.shared.lock();

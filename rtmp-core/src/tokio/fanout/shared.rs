@@ -8,9 +8,10 @@ use ::tokio::sync::Notify;
 use media_core::ring::{Lookup, Ring};
 
 use super::delivery::Command;
-use super::window::Window;
+use super::window::{Status, Window};
 use super::wire::{Batch, Wire};
 use super::{Config, Stats};
+use crate::capability::Needs;
 
 /// The shared state of a fan-out.
 #[derive(Debug)]
@@ -28,6 +29,8 @@ pub(super) struct Shared {
 pub(super) struct State {
     pub(super) ring: Ring<Arc<Batch>>,
     pub(super) slots: Vec<Option<Slot>>,
+    /// What it takes to play what comes after the ring's newest batch.
+    pub(super) needs: Needs,
     /// The stream has ended.
     pub(super) ended: bool,
     /// Nobody can ask for the stream any more.
@@ -57,7 +60,13 @@ pub(super) struct ShardSlot {
 
 impl Shared {
     pub(super) fn new(wire: Wire, config: Config) -> Self {
-        let state = State { ring: Ring::new(config.bounds), slots: Vec::new(), ended: false, closed: false };
+        let state = State {
+            ring: Ring::new(config.bounds),
+            slots: Vec::new(),
+            needs: Needs::default(),
+            ended: false,
+            closed: false,
+        };
         Self {
             wire,
             config,
@@ -145,13 +154,14 @@ impl Shared {
         cx: &mut Context<'_>,
     ) -> Poll<bool> {
         let mut state = self.lock();
-        let State { ring, slots, ended, closed } = &mut *state;
+        let State { ring, slots, needs, ended, closed } = &mut *state;
+        let status = Status { needs: *needs, ended: *ended, closed: *closed };
         let Some(Some(Slot { cursor: place, waker, shard: Some(shard) })) = slots.get_mut(slot) else {
             return Poll::Ready(false);
         };
         *place = cursor;
         inbox.append(&mut shard.inbox);
-        let changed = window.follow(ring, *ended, *closed);
+        let changed = window.follow(ring, status);
         if changed || !inbox.is_empty() {
             return Poll::Ready(changed);
         }
@@ -196,8 +206,9 @@ impl State {
         self.slots.len() - 1
     }
 
-    /// Drops all batches. Numbers go on, so that no cursor means another batch than it did.
+    /// Drops all batches and what is known of the tracks. Numbers go on, so that no cursor means another batch than it did.
     pub(super) fn forget(&mut self) {
+        self.needs = Needs::default();
         self.ring.clear_entry_point();
         self.ring.trim(self.ring.next());
     }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use media_core::ring::{Lookup, Ring};
 
 use super::wire::Batch;
+use crate::capability::Needs;
 
 /// The batches that the ring held when it was looked at last. Costs a pointer each; what the ring drops is dropped here at the next
 /// look, one tick later.
@@ -15,15 +16,25 @@ pub(super) struct Window {
     first: u64,
     batches: VecDeque<Arc<Batch>>,
     entry_point: Option<u64>,
+    pub(super) status: Status,
+}
+
+/// What becomes of the stream after the newest batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Status {
+    /// What it takes to play it.
+    pub(super) needs: Needs,
+    /// It has ended.
     pub(super) ended: bool,
+    /// Nobody can ask for it any more.
     pub(super) closed: bool,
 }
 
 impl Window {
     /// Brings the view up to date; whether anything changed.
-    pub(super) fn follow(&mut self, ring: &Ring<Arc<Batch>>, ended: bool, closed: bool) -> bool {
-        let changed = self.next() != ring.next() || (self.ended, self.closed) != (ended, closed);
-        (self.ended, self.closed) = (ended, closed);
+    pub(super) fn follow(&mut self, ring: &Ring<Arc<Batch>>, status: Status) -> bool {
+        let changed = self.next() != ring.next() || self.status != status;
+        self.status = status;
         while self.first < ring.oldest() && self.batches.pop_front().is_some() {
             self.first += 1;
         }

@@ -5,6 +5,7 @@ use media_core::broadcast::Received;
 use media_core::ring::Meta;
 use media_core::{Frame, Timescale, Track, TrackId, TrackKind};
 
+use crate::capability::Needs;
 use crate::chunk::{Chunking, DEFAULT_CHUNK_SIZE, write_message, written_len};
 use crate::flv::{Muxer, Tag, TagKind, WireForm, file};
 use crate::message::{MessageHeader, MessageKind};
@@ -135,6 +136,7 @@ const MAX_BODY_BYTES: usize = 0xff_ffff;
 pub(super) struct Builder {
     wire: Wire,
     muxer: Muxer,
+    needs: Needs,
     /// The track whose key frames somebody may begin at.
     entry_track: Option<TrackId>,
     /// The next frame is preceded by headers, for tracks that are new.
@@ -155,6 +157,7 @@ impl Builder {
         Self {
             wire,
             muxer: Muxer::new(wire.form()),
+            needs: Needs::default(),
             entry_track: None,
             headers_due: false,
             force_entry: false,
@@ -172,6 +175,11 @@ impl Builder {
         self.has_video || (!self.pending.is_empty() && !carries_video())
     }
 
+    /// What it takes to play what was taken last.
+    pub(super) fn needs(&self) -> Needs {
+        self.needs
+    }
+
     /// Media time of what was taken last, in milliseconds.
     pub(super) fn time_ms(&self) -> i64 {
         self.time_ms
@@ -187,6 +195,7 @@ impl Builder {
         match received {
             Received::Tracks(tracks) => {
                 self.muxer.set_tracks(tracks);
+                self.needs = Needs::of(&self.muxer, tracks);
                 let of = |kind| self.muxer.carried().find(|track| track.kind() == kind).map(|track| track.id);
                 self.entry_track = of(TrackKind::Video).or_else(|| of(TrackKind::Audio));
                 self.headers_due = true;

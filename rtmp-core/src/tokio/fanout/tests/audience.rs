@@ -122,16 +122,17 @@ fn trap_14_sound_alone_is_a_stream() {
 }
 
 #[test]
-fn trap_18_a_form_without_the_picture_carries_the_sound() {
+fn trap_18_a_form_without_the_picture_is_no_way_to_play_the_stream() {
     run(async {
         let mut stream = Stream::of(tracks(Codec::Hevc));
         stream.key(0);
         stream.sound(5);
         let fanout = Fanout::new(stream.broadcast.clone(), rtmp(WireForm::Legacy), config());
         let sink = Sink::open();
-        let _delivery = fanout.attach(sink.clone(), hello());
+        let mut delivery = fanout.attach(sink.clone(), hello());
         tick().await;
         assert_eq!(kinds(&sink.written()), "mAs");
+        assert_eq!(delivery.ended().await, End::CodecsChanged);
     });
 }
 

@@ -69,6 +69,31 @@ fn a_body_is_an_flv_stream_from_the_newest_key_frame_on() {
 }
 
 #[test]
+fn a_body_ends_where_the_encoder_came_back_with_what_its_form_does_not_carry() {
+    run(async {
+        let mut stream = Stream::new();
+        picture(&mut stream, 0, true);
+        let fanout = Fanout::new(stream.broadcast.clone(), FLV, config());
+        let mut body = fanout.body();
+        tick().await;
+        let mut got = ready(&mut body);
+        picture(&mut stream, 40, false);
+        stream.publisher.tracks(tracks(Codec::Hevc).into());
+        stream.sound(80);
+        tick().await;
+        got.extend(ready(&mut body));
+        assert_eq!(body.end(), Some(End::CodecsChanged));
+        assert_eq!(frames(&got.concat())[..2], [0, 40], "what came before is not lost");
+        // Somebody else made do with the new form; the encoder is back with the old codec.
+        stream.publisher.tracks(tracks(Codec::H264).into());
+        picture(&mut stream, 120, true);
+        tick().await;
+        let mut again = fanout.body();
+        assert_eq!(frames(&ready(&mut again).concat()), [120]);
+    });
+}
+
+#[test]
 fn bodies_share_their_bytes() {
     run(async {
         let mut stream = Stream::new();

@@ -5,6 +5,7 @@ use ::tokio::sync::oneshot;
 
 use super::stream::*;
 use super::*;
+use crate::capability::Capabilities;
 use crate::client::Event;
 use crate::server::{Ending, PlayStart};
 use crate::tokio::{Client, Incoming, accept};
@@ -49,12 +50,7 @@ async fn hear(client: &mut Client<DuplexStream>) -> Vec<String> {
 
 fn publish(stream: &mut Stream, codec: Codec, ms: i64, keyframe: bool) {
     use media_core::{Frame, Timestamp};
-    let unit = match (codec, keyframe) {
-        (Codec::Hevc, _) => fixtures::HEVC_IDR,
-        (_, true) => fixtures::AVC_IDR,
-        (_, false) => fixtures::AVC_SLICE,
-    };
-    let data = fixtures::prefixed(&[unit]);
+    let data = if keyframe { fixtures::key_frame(codec) } else { fixtures::prefixed(&[fixtures::AVC_SLICE]) };
     stream.publisher.frame(Frame { track: VIDEO, dts: Timestamp(ms), pts: Timestamp(ms), keyframe, data });
 }
 
@@ -96,6 +92,56 @@ fn hevc_goes_to_a_player_that_announced_it() {
         let _server = ::tokio::spawn(serve(far, stream.broadcast.clone(), stop));
         let heard = hear(&mut client(near).await).await;
         assert_eq!(heard[heard.len() - 3..], ["hevc", "aac", "picture 0"], "{heard:?}");
+    });
+}
+
+/// What a player that announced `list` hears when the stream's video goes from one codec to HEVC, and how its session ends.
+async fn after_the_codec_changed(list: &[Codec], from: Codec) -> (Vec<String>, Option<Outcome>) {
+    let mut stream = Stream::of(tracks(from));
+    publish(&mut stream, from, 0, true);
+    let (near, far) = duplex(64 * 1024);
+    let (_running, stop) = oneshot::channel();
+    let server = ::tokio::spawn(serve(far, stream.broadcast.clone(), stop));
+    let mut config = crate::client::Config::play(RtmpUrl::parse("rtmp://h/play/stream").unwrap());
+    config.capabilities =
+        list.iter().fold(Capabilities::default(), |announced, codec| announced.with(*codec));
+    config.capabilities.enhanced = !list.is_empty();
+    let mut client = Client::connect(near, config).await.unwrap();
+    hear(&mut client).await;
+    publish(&mut stream, from, 40, from != Codec::H264);
+    stream.publisher.pause();
+    stream.publisher.resume();
+    // As publishers do: one track after the other.
+    stream.publisher.tracks(tracks(Codec::Hevc).into_iter().skip(1).collect());
+    stream.sound(60);
+    stream.publisher.tracks(tracks(Codec::Hevc).into());
+    publish(&mut stream, Codec::Hevc, 80, true);
+    let heard = hear(&mut client).await;
+    drop(client);
+    let outcome = ::tokio::time::timeout(TICK, server).await.ok().map(Result::unwrap);
+    (heard, outcome)
+}
+
+#[test]
+fn a_player_that_cannot_be_sent_what_the_encoder_came_back_with_is_told_and_closed() {
+    run(async {
+        // One never announced anything, one announced AV1 and not HEVC, one is in a form that others share who know neither.
+        let both = [Codec::Av1, Codec::Hevc];
+        for (list, from) in [(&both[..0], Codec::H264), (&both[..1], Codec::Av1), (&both, Codec::H264)] {
+            let (heard, outcome) = after_the_codec_changed(list, from).await;
+            assert_eq!(outcome, Some(Outcome::Delivery(End::CodecsChanged)), "{list:?}");
+            let told = ["NetStream.Play.UnpublishNotify", "eof", "Finished"].map(str::to_owned);
+            assert!(heard.ends_with(&told), "{heard:?}");
+            assert!(heard.contains(&"picture 40".to_owned()), "what came before is not lost: {heard:?}");
+        }
+    });
+}
+
+#[test]
+fn a_player_that_announced_what_the_encoder_came_back_with_goes_on() {
+    run(async {
+        let (heard, _) = after_the_codec_changed(&[Codec::Av1, Codec::Hevc], Codec::Av1).await;
+        assert_eq!(heard.last().map(String::as_str), Some("picture 80"), "{heard:?}");
     });
 }
 
