@@ -240,10 +240,12 @@ impl Life {
             known.rendition = crate::rendition::Rendition { frame_rate, ..rendition };
             return;
         }
-        let Some(main) = self.shelves.first().map(|main| main.rendition.id) else { return };
-        self.close(main);
-        let Some(main) = self.shelves.first() else { return };
-        let shelf = Shelf::behind(rendition, main);
+        // It begins with the newest segment, which others begin later than the leading one.
+        let Some(ahead) = self.shelves.iter().rev().max_by_key(|shelf| shelf.last_complete()) else { return };
+        let ahead = ahead.rendition.id;
+        self.close(ahead);
+        let Some(ahead) = self.shelf(ahead) else { return };
+        let shelf = Shelf::behind(rendition, ahead);
         match shelf.rendition.id {
             RenditionId::Video => self.shelves.insert(0, shelf),
             _ => self.shelves.push(shelf),

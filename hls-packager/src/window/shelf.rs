@@ -92,10 +92,10 @@ impl Shelf {
         }
     }
 
-    /// A rendition that came late: `main`'s segments, as gaps.
-    pub(super) fn behind(rendition: Rendition, main: &Self) -> Self {
-        let mut shelf = Self::new(rendition, main.discontinuity_sequence);
-        for segment in main.listed() {
+    /// A rendition that came late: the segments of `other`, as gaps.
+    pub(super) fn behind(rendition: Rendition, other: &Self) -> Self {
+        let mut shelf = Self::new(rendition, other.discontinuity_sequence);
+        for segment in other.listed() {
             shelf.listed += segment.duration;
             shelf.segments.push_back(Shelved {
                 head: Head { init: None, ..segment.head },
@@ -248,6 +248,12 @@ impl Shelf {
 
     pub(super) fn discontinuity_sequence(&self) -> u64 {
         self.discontinuity_sequence
+    }
+
+    /// The media sequence number of the newest segment that is complete, be it shown as such or not.
+    pub(super) fn last_complete(&self) -> Option<u64> {
+        let shown = self.segments.back().map(|segment| segment.head);
+        self.closing.as_ref().map(|segment| segment.head).or(shown).map(|head| head.media_sequence)
     }
 
     pub(super) fn last_segment(&self) -> Option<&Shelved> {

@@ -562,3 +562,26 @@ fn late_video_takes_the_lead() {
     assert!(!last.gap && (last.duration - 2.0).abs() < 0.01);
     assert!(rig.multivariant().contains("-/video/index.m3u8"));
 }
+
+#[test]
+fn a_late_track_continues_the_rendition_that_leads_and_not_the_first_one() {
+    for millis in (8_000..9_000).step_by(50) {
+        let from = Duration::from_millis(millis);
+        let mut rig = rig();
+        // Sound of the second track comes first and leads.
+        let second = Sound { late_ms: -400, ..AAC_48K };
+        let encoder = Encoder::of(None, &[AAC_48K, second]);
+        let more = Encoder::of(None, &[AAC_48K, second, Sound { from, ..AAC_48K }]);
+        let (first, mut rest): (Vec<_>, _) =
+            more.send(SECOND * 20).into_iter().partition(|one| one.at < from);
+        rig.announce(&encoder);
+        rig.tracks(&encoder);
+        rig.play(first, from);
+        rig.tracks(&more);
+        rest.iter_mut().for_each(|one| one.at -= from);
+        rig.play(rest, SECOND * 12);
+        assert_eq!(rig.codes(), ["late_track"]);
+        rig.read_one(RenditionId::Audio(2));
+        rig.end();
+    }
+}

@@ -9,6 +9,7 @@ mod rig;
 
 mod asking;
 mod clocks;
+mod dates;
 mod interruptions;
 mod limits;
 mod rates;

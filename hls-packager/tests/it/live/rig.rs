@@ -354,7 +354,8 @@ impl Rig {
                 );
                 assert_eq!(same.discontinuity, segment.discontinuity, "{id}: {segment:?}");
                 let apart = (same.date.unwrap() - segment.date.unwrap()).abs();
-                assert!(apart <= 210, "{id}: segment {} begins {apart} ms apart", segment.sequence);
+                let part_ms = (first.part_target.unwrap_or(0.2) * 1e3) as i64;
+                assert!(apart <= part_ms + 10, "{id}: segment {} begins {apart} ms apart", segment.sequence);
             }
             if first.part_target.is_some() && !first.ended {
                 let report = first
