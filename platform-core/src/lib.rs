@@ -1,7 +1,8 @@
 //! The vocabulary of the platform.
 //!
 //! What tenancy, webhooks and chat share, so that they need not know each other: [typed ids](id), [secrets](secret), the
-//! [event envelope](event), [problems](problem) and [wall time](time).
+//! [event envelope](event), [problems](problem), [wall time](time) and
+//! the [policy for outbound addresses](address).
 //!
 //! Nothing here reads a clock, opens a socket or spawns: `now` is an argument.
 //!
@@ -15,6 +16,7 @@
 //! assert_eq!(id.to_string().parse(), Ok(id));
 //! ```
 
+pub mod address;
 mod base32;
 pub mod event;
 pub mod id;
@@ -22,6 +24,7 @@ pub mod problem;
 pub mod secret;
 pub mod time;
 
+pub use address::AddressPolicy;
 pub use event::{Event, EventType};
 pub use id::{AuditId, EventId, Id, OrganizationId, ParseIdError, ProjectId};
 pub use problem::{Code, FieldError, Problem};
