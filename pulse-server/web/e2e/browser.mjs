@@ -30,14 +30,20 @@ export function launch() {
   });
 }
 
-/** Opens the player page in a fresh profile, with its script errors collected in `page.problems`. */
+/** Opens the player page in a fresh profile, with its script errors and what its policy forbade collected in `page.problems`. */
 export async function watch(browser, stream = STREAM) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(`uncaught: ${error.message}`));
   page.on('console', (message) => {
-    if (message.type() === 'error' && /Content.Security.Policy/i.test(message.text())) page.problems.push(message.text());
+    if (/Content.Security.Policy/i.test(message.text())) page.problems.push(message.text());
+  });
+  await page.exposeFunction('reportViolation', (violation) => page.problems.push(violation));
+  await page.addInitScript(() => {
+    document.addEventListener('securitypolicyviolation', ({ violatedDirective, blockedURI }) => {
+      window.reportViolation(`${violatedDirective} forbids ${blockedURI}`);
+    });
   });
   await page.goto(`${SERVER}/watch/${encodeURIComponent(stream)}`);
   return page;
