@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwap;
-use tokio::sync::{broadcast, watch};
+use tokio::sync::watch;
 
-use crate::authority::{Authority, Grant, Revocation};
+use crate::authority::{self, Authority, Decision, Denied, DeniedCode, Grant, Grants, Hold, Revocation};
 use crate::config::Config;
 use crate::http::Connections;
 use crate::ingest;
@@ -29,6 +29,8 @@ pub struct App {
     pub connections: Connections,
     /// Open RTMP connections.
     pub rtmp_connections: ingest::Connections,
+    /// What asks publishers for what they sent.
+    pub ticks: ingest::Ticks,
     /// Refused RTMP peers that wait for their answer.
     pub rejections: ingest::Rejections,
     /// Requests that wait for media.
@@ -37,7 +39,7 @@ pub struct App {
     pub counters: Counters,
     /// When the server started.
     pub started: Instant,
-    revoked: broadcast::Sender<Revocation>,
+    grants: Grants,
     draining: watch::Sender<bool>,
     ready: AtomicBool,
 }
@@ -50,9 +52,6 @@ pub enum Withdrawn {
     /// The server shuts down.
     Draining,
 }
-
-/// Revocations that a player may be late to hear of; one that is later has to go.
-const REVOCATIONS_HELD: usize = 256;
 
 /// Totals since the start; plain atomics, read on scrape.
 #[derive(Debug, Default)]
@@ -86,11 +85,12 @@ impl App {
             sessions,
             connections: Connections::default(),
             rtmp_connections: ingest::Connections::default(),
+            ticks: ingest::Ticks::default(),
             rejections: ingest::Rejections::default(),
             blocked: AtomicUsize::new(0),
             counters: Counters::default(),
             started: Instant::now(),
-            revoked: broadcast::Sender::new(REVOCATIONS_HELD),
+            grants: Grants::default(),
             draining: watch::Sender::new(false),
             ready: AtomicBool::new(false),
         }
@@ -106,26 +106,39 @@ impl App {
         self.ready.store(ready, Ordering::Relaxed);
     }
 
-    /// Carries out a revocation on publishers, players and sessions.
-    pub fn revoke(&self, revocation: &Revocation) {
-        self.registry.revoke(revocation);
-        self.sessions.revoke(revocation);
-        // Fails only when nobody plays.
-        let _ = self.revoked.send(revocation.clone());
+    /// Asks the authority, and knows from the question on what it takes back of its answer.
+    ///
+    /// # Errors
+    /// What it says, or that it did not answer in time.
+    pub async fn admit(&self, ask: impl FnOnce(&dyn Authority) -> Decision) -> Result<(Grant, Hold), Denied> {
+        let asked = self.grants.ask();
+        let grant = authority::decide(ask(&*self.authority)).await?;
+        let hold = asked.hold(&grant).map_err(|_| Denied {
+            code: DeniedCode::BadCredential,
+            retry_after: None,
+            why: "it was taken back while it was decided".to_owned(),
+        })?;
+        Ok((grant, hold))
     }
 
-    /// Resolves when what was granted to a player is taken back, or the server drains.
-    pub fn withdrawn(&self, grant: &Grant) -> impl Future<Output = Withdrawn> + Send + use<> {
-        let (mut revoked, mut draining) = (self.revoked.subscribe(), self.draining.subscribe());
-        let (stream, credential, expires_in) =
-            (grant.stream.clone(), grant.credential, grant.limits.expires_in);
-        let falls = async move {
-            // Who missed a revocation may have missed its own.
-            while revoked.recv().await.is_ok_and(|revocation| !revocation.covers(&stream, credential)) {}
-        };
+    /// Carries out a revocation on publishers, players and sessions.
+    pub fn revoke(&self, revocation: &Revocation) {
+        // First, so that who is admitted meanwhile either sees it or is there to be found by what follows.
+        self.grants.revoke(revocation);
+        self.registry.revoke(revocation);
+        self.sessions.revoke(revocation);
+    }
+
+    /// Resolves when what was granted to a player for this long is taken back, or the server drains.
+    pub fn withdrawn(
+        &self,
+        mut hold: Hold,
+        expires_in: Option<Duration>,
+    ) -> impl Future<Output = Withdrawn> + Send + use<> {
+        let mut draining = self.draining.subscribe();
         async move {
             tokio::select! {
-                () = falls => Withdrawn::Revoked,
+                () = hold.revoked() => Withdrawn::Revoked,
                 () = expiry(expires_in) => Withdrawn::Revoked,
                 _ = draining.wait_for(|draining| *draining) => Withdrawn::Draining,
             }

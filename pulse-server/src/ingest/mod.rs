@@ -1,10 +1,12 @@
 //! RTMP in: connections, who they are, and what they may do.
 
 mod connections;
+mod feeding;
 mod play;
 mod publish;
 mod rejections;
 mod socket;
+mod ticks;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -25,6 +27,7 @@ pub(crate) use connections::Connections;
 use connections::Counted;
 pub(crate) use rejections::Rejections;
 use socket::{Socket, Unwatch};
+pub(crate) use ticks::Ticks;
 
 /// How long a TLS handshake may take.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -118,9 +121,8 @@ fn connection_config(config: &Config) -> rtmp_core::tokio::Config {
     session.limits.publisher.assembly_bytes = rtmp.max_message_bytes + rtmp.max_message_bytes / 2;
     let mut connection = rtmp_core::tokio::Config::default();
     connection.session = Arc::new(session);
-    // Who wants every frame at once does not want it to wait for the next read.
-    let read_merge_ms = if rtmp.batch_ms == 0 { 0 } else { rtmp.read_merge_ms };
-    connection.read_merge = Duration::from_millis(read_merge_ms);
+    // Publishers whose reads are merged are asked at our own ticks.
+    connection.read_merge = Duration::ZERO;
     connection
 }
 

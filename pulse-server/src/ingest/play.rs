@@ -11,7 +11,7 @@ use tokio::time::sleep;
 
 use super::Peer;
 use crate::app::{App, Withdrawn};
-use crate::authority::{self, DeniedCode, Grant, View};
+use crate::authority::{DeniedCode, Grant, View};
 use crate::config::Secret;
 use crate::live::{Life, Unplayable};
 use crate::stream_id::StreamId;
@@ -72,7 +72,7 @@ where
         .ok_or_else(|| Refusal::new(Rejection::NotFound, "not a stream's id"))?;
     let token = request.target.params.get("token").map(Secret::new);
     let ask = View { stream, token, remote, referrer: None };
-    let grant = authority::decide(app.authority.play(ask)).await.map_err(|denied| Refusal {
+    let (grant, hold) = app.admit(|authority| authority.play(ask)).await.map_err(|denied| Refusal {
         rejection: match denied.code {
             DeniedCode::UnknownStream | DeniedCode::BadCredential => Rejection::NotFound,
             DeniedCode::LimitReached | DeniedCode::Unavailable => Rejection::Unavailable,
@@ -81,7 +81,7 @@ where
         stream: None,
         late: denied.code == DeniedCode::BadCredential,
     })?;
-    let withdrawn = app.withdrawn(&grant);
+    let withdrawn = app.withdrawn(hold, grant.limits.expires_in);
     let refused = |rejection, why| Refusal::new(rejection, why).of(&grant.stream);
     let life = app.registry.find(&grant.stream).and_then(|channel| channel.life());
     let life = life.ok_or_else(|| refused(Rejection::NotFound, "the stream is not live"))?;

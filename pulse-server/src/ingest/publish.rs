@@ -1,27 +1,21 @@
-//! A publisher: admitted by the authority, seated in its channel, fed into it until it goes or has to.
+//! A publisher: admitted by the authority and seated in its channel, or turned away.
 
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
-use std::time::Duration;
 
-use hls_packager::Announced;
-use media_core::TrackId;
 use rtmp_core::Target;
-use rtmp_core::flv::Metadata;
-use rtmp_core::server::{Ending, Event, Rejection};
-use rtmp_core::tokio::{PendingPublish, Publisher};
+use rtmp_core::server::Rejection;
+use rtmp_core::tokio::PendingPublish;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::Peer;
+use super::feeding::Feeding;
 use super::socket::Unwatch;
-use crate::app::{App, expiry};
-use crate::authority::{self, Denied, DeniedCode, Grant, Publish};
+use crate::app::App;
+use crate::authority::{Denied, DeniedCode, Grant, Hold, Publish};
 use crate::config::Secret;
-use crate::live::{Eviction, Feed, Refused, Superseded};
-
-/// How long a publisher's bytes may wait to be read together while RTMP or FLV players wait for them; checked at key frames.
-const PLAYED_MERGE: Duration = Duration::from_millis(5);
+use crate::live::{Feed, Refused};
 
 /// Lets a connection publish, or turns it away.
 pub(super) async fn admit<I>(peer: Peer, pending: PendingPublish<I>)
@@ -36,8 +30,8 @@ where
         app: target.app.to_string(),
         remote,
     };
-    let admitted = match authority::decide(app.authority.publish(ask)).await {
-        Ok(grant) => seat(app, grant, remote),
+    let admitted = match app.admit(|authority| authority.publish(ask)).await {
+        Ok((grant, hold)) => seat(app, grant, hold, remote),
         Err(denied) => Err(Refusal::of(&denied)),
     };
     let (feed, grant) = match admitted {
@@ -47,12 +41,8 @@ where
     app.counters.publishes.fetch_add(1, Relaxed);
     let encoder = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, encoder, "publishing");
-    let publisher = pending.accept_unwatched(|io| io.socket().unwatch()).await;
-    let merge = Duration::from_millis(app.config.load().rtmp.read_merge_ms);
-    tokio::spawn(async move {
-        let why = feed_until_closed(publisher, feed, grant.limits.expires_in, merge).await;
-        tracing::info!(stream = %grant.stream, remote = %peer.remote, why, "publisher gone");
-    });
+    let publisher = pending.accept().await;
+    Feeding::new(publisher, feed, grant, peer).start();
 }
 
 /// Why a publisher is turned away.
@@ -73,7 +63,7 @@ impl Refusal {
     }
 }
 
-fn seat(app: &App, grant: Grant, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
+fn seat(app: &App, grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
     let config = app.config.load();
     // Streams that anybody may open must not take the places of those that are configured.
     let configured = config.streams.iter().any(|stream| stream.id == grant.stream.as_str());
@@ -118,73 +108,6 @@ where
 /// The application, for the log. Without a name after it, it may be a key that was put in the wrong field.
 fn shown_app(target: &Target) -> &str {
     if target.key.is_empty() { "[redacted]" } else { &target.app }
-}
-
-/// Feeds the channel until the publisher goes or has to; says why.
-async fn feed_until_closed<I>(
-    mut publisher: Publisher<I>,
-    mut feed: Feed,
-    expires_in: Option<Duration>,
-    merge: Duration,
-) -> String
-where
-    I: AsyncRead + AsyncWrite + Unwatch + Unpin,
-{
-    let mut expired = std::pin::pin!(expiry(expires_in));
-    let (ending, why) = loop {
-        let event = tokio::select! {
-            event = publisher.next_event() => event,
-            eviction = feed.evicted() => {
-                let ending = match eviction {
-                    Eviction::TakenOver { .. } => Ending::TakenOver,
-                    Eviction::Revoked => Ending::Revoked,
-                };
-                break (ending, eviction.to_string());
-            }
-            () = &mut expired => break (Ending::Revoked, "its grant expired".to_owned()),
-        };
-        let fed = match event {
-            Event::Frame(frame) => {
-                if frame.keyframe && frame.track < TrackId::audio(0) {
-                    let played = feed.life().outputs.is_played();
-                    publisher.set_read_merge(if played { merge.min(PLAYED_MERGE) } else { merge });
-                }
-                feed.frame(frame)
-            }
-            Event::Track(track) => feed.track(&track),
-            Event::Metadata(metadata) => {
-                announce(&feed, &metadata);
-                Ok(())
-            }
-            Event::Closed { reason } => {
-                // The seat is free before the connection has said goodbye.
-                drop(feed);
-                publisher.io_mut().socket().watch();
-                publisher.close().await;
-                return reason.to_string();
-            }
-            _ => Ok(()),
-        };
-        if let Err(Superseded) = fed {
-            break (Ending::TakenOver, "taken over".to_owned());
-        }
-    };
-    drop(feed);
-    publisher.io_mut().socket().watch();
-    publisher.end(ending).await;
-    why
-}
-
-/// Passes on which tracks the encoder's metadata promises.
-fn announce(feed: &Feed, metadata: &Metadata) {
-    if let Some(hls) = &feed.life().hls {
-        let announced = Announced {
-            video: u8::from(metadata.video),
-            audio: u8::from(metadata.audio),
-            frame_rate: metadata.frame_rate,
-        };
-        hls.announce(announced);
-    }
 }
 
 #[cfg(test)]

@@ -18,7 +18,12 @@ pub(super) enum Socket {
     /// The reactor wakes who waits for it.
     Watched(TcpStream),
     /// Nobody is woken; non-blocking all the same.
-    Unwatched(std::net::TcpStream),
+    Unwatched {
+        /// The connection.
+        stream: std::net::TcpStream,
+        /// The last read emptied it: the next one need not ask the kernel to be told so.
+        drained: bool,
+    },
     /// It could not be moved between the two.
     Lost,
 }
@@ -46,14 +51,14 @@ impl Socket {
     pub(super) fn unwatch(&mut self) {
         if let Self::Watched(stream) = std::mem::replace(self, Self::Lost) {
             delay_acknowledgements(&stream);
-            *self = stream.into_std().map_or(Self::Lost, Self::Unwatched);
+            *self = stream.into_std().map_or(Self::Lost, |stream| Self::Unwatched { stream, drained: false });
         }
     }
 
     /// Gives it back.
     pub(super) fn watch(&mut self) {
         *self = match std::mem::replace(self, Self::Lost) {
-            Self::Unwatched(stream) => TcpStream::from_std(stream).map_or(Self::Lost, Self::Watched),
+            Self::Unwatched { stream, .. } => TcpStream::from_std(stream).map_or(Self::Lost, Self::Watched),
             other => other,
         };
     }
@@ -85,8 +90,12 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Watched(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Unwatched(stream) => {
+            Self::Unwatched { stream, drained } => {
+                if std::mem::take(drained) {
+                    return Poll::Pending;
+                }
                 let read = stream.read(buf.initialize_unfilled());
+                *drained = read.as_ref().is_ok_and(|len| (1..buf.remaining()).contains(len));
                 at_once(read.map(|len| buf.advance(len)))
             }
             Self::Lost => lost(),
@@ -98,7 +107,7 @@ impl AsyncWrite for Socket {
     fn poll_write(self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Watched(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Self::Unwatched(stream) => at_once(stream.write(bytes)),
+            Self::Unwatched { stream, .. } => at_once(stream.write(bytes)),
             Self::Lost => lost(),
         }
     }
@@ -110,7 +119,7 @@ impl AsyncWrite for Socket {
     ) -> Poll<io::Result<usize>> {
         match self.get_mut() {
             Self::Watched(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
-            Self::Unwatched(stream) => at_once(stream.write_vectored(pieces)),
+            Self::Unwatched { stream, .. } => at_once(stream.write_vectored(pieces)),
             Self::Lost => lost(),
         }
     }
@@ -126,7 +135,7 @@ impl AsyncWrite for Socket {
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Watched(stream) => Pin::new(stream).poll_shutdown(cx),
-            Self::Unwatched(stream) => Poll::Ready(stream.shutdown(Shutdown::Write)),
+            Self::Unwatched { stream, .. } => Poll::Ready(stream.shutdown(Shutdown::Write)),
             Self::Lost => Poll::Ready(Ok(())),
         }
     }
@@ -145,7 +154,7 @@ mod tests {
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut socket = Socket::Watched(listener.accept().await.unwrap().0);
         socket.unwatch();
-        assert!(matches!(socket, Socket::Unwatched(_)));
+        assert!(matches!(socket, Socket::Unwatched { .. }));
         peer.write_all(b"one").await.unwrap();
         let mut bytes = [0; 8];
         let read = loop {

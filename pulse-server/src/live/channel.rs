@@ -352,14 +352,14 @@ mod tests {
         let mut first = occupy(&channel, 1, Takeover::Accept).unwrap();
         let mut subscriber = first.life().broadcast.subscribe();
         first.track(&track()).unwrap();
-        first.frame(frame(5_000, b'a')).unwrap();
+        first.frame(Instant::now(), frame(5_000, b'a')).unwrap();
         drop(first);
         assert!(matches!(channel.phase(), Phase::Away(_)));
         tokio::time::sleep(GRACE - Duration::from_secs(1)).await;
         // The encoder comes back, with a clock that began anew.
         let mut second = occupy(&channel, 2, Takeover::Accept).unwrap();
         second.track(&track()).unwrap();
-        second.frame(frame(0, b'b')).unwrap();
+        second.frame(Instant::now(), frame(0, b'b')).unwrap();
         tokio::time::sleep(GRACE * 2).await;
         assert!(matches!(channel.phase(), Phase::Live(_)));
         let mut received = Vec::new();
@@ -402,9 +402,9 @@ mod tests {
         old.track(&track()).unwrap();
         let mut new = occupy(&channel, 2, Takeover::Accept).unwrap();
         assert!(matches!(old.evicted().await, Eviction::TakenOver { .. }));
-        assert!(old.frame(frame(0, b'a')).is_err());
+        assert!(old.frame(Instant::now(), frame(0, b'a')).is_err());
         new.track(&track()).unwrap();
-        new.frame(frame(0, b'b')).unwrap();
+        new.frame(Instant::now(), frame(0, b'b')).unwrap();
         // The old one's end must not pause what the new one publishes.
         drop(old);
         assert!(matches!(channel.phase(), Phase::Live(_)));

@@ -1,7 +1,7 @@
 //! The publisher's end of a channel: frames as they come, repaired and published.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use media_core::timeline::{Config, Jump, Timeline};
 use media_core::{Frame, Track, TrackId};
@@ -56,11 +56,11 @@ impl Feed {
         self.life.tracks(self.generation, &self.tracks.as_slice().into())
     }
 
-    /// Repairs a frame's clock and publishes it. Frames of tracks that were not announced are dropped.
+    /// Repairs the clock of a frame that came at `now`, and publishes it. Frames of tracks that were not announced are dropped.
     ///
     /// # Errors
     /// [`Superseded`] when another publisher is in place.
-    pub fn frame(&mut self, frame: Frame) -> Result<(), Superseded> {
+    pub fn frame(&mut self, now: Instant, frame: Frame) -> Result<(), Superseded> {
         let Some(repaired) = self.timeline.frame(frame) else { return Ok(()) };
         if let Some(jump) = repaired.rebased {
             self.report_jump(jump);
@@ -70,7 +70,12 @@ impl Feed {
         let Some(track) = self.tracks.iter().find(|track| track.id == repaired.frame.track) else {
             return Ok(());
         };
-        self.life.frame(self.generation, track, repaired.frame, edge_us)
+        self.life.frame(self.generation, now, track, repaired.frame, edge_us)
+    }
+
+    /// Why this publisher has to go, once it has to.
+    pub fn eviction(&mut self) -> Option<Eviction> {
+        self.evicted.try_recv().ok()
     }
 
     /// Waits until this publisher has to go.

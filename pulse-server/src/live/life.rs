@@ -113,13 +113,14 @@ impl Life {
         Ok(())
     }
 
-    /// Publishes a frame of `track`; `edge_us` is where the timeline stands after it.
+    /// Publishes a frame of `track` that came at `now`; `edge_us` is where the timeline stands after it.
     ///
     /// # Errors
     /// [`Superseded`] when another publisher is in place.
     pub fn frame(
         &self,
         generation: u64,
+        now: Instant,
         track: &Track,
         frame: Frame,
         edge_us: Option<i64>,
@@ -127,7 +128,7 @@ impl Life {
         let mut source = self.source_of(generation)?;
         source.meter.frame(track, &frame);
         source.edge_us = edge_us;
-        source.last_frame = Some(Instant::now());
+        source.last_frame = Some(now);
         source.publisher.frame(frame);
         Ok(())
     }

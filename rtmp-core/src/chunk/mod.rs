@@ -4,6 +4,7 @@
 
 mod header;
 mod reader;
+mod slab;
 mod stream;
 mod writer;
 

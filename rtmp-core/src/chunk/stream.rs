@@ -1,9 +1,10 @@
 //! One chunk stream: what its headers said last, and the message it is in the middle of.
 
-use bytes::Bytes;
+use bytes::BytesMut;
 
 use super::Error;
 use super::header::Fields;
+use super::slab::Slab;
 use crate::message::{Message, MessageHeader, MessageKind};
 
 /// A message up to this size gets its buffer at once; a longer one only as its bytes arrive, so that an announcement alone
@@ -31,7 +32,7 @@ pub(super) struct ChunkStream {
     stream_id: u32,
     /// A message has begun and not ended.
     open: bool,
-    body: Vec<u8>,
+    body: BytesMut,
 }
 
 impl ChunkStream {
@@ -45,7 +46,7 @@ impl ChunkStream {
             kind: 0,
             stream_id: 0,
             open: false,
-            body: Vec::new(),
+            body: BytesMut::new(),
         }
     }
 
@@ -126,7 +127,7 @@ impl ChunkStream {
 
     /// Appends bytes of the body, of which there are at most [`missing`](Self::missing). Allocates at most `allowed` bytes
     /// more than it holds.
-    pub(super) fn append(&mut self, bytes: &[u8], allowed: usize) -> Result<(), usize> {
+    pub(super) fn append(&mut self, bytes: &[u8], allowed: usize, slab: &mut Slab) -> Result<(), usize> {
         let needed = self.body.len() + bytes.len();
         if needed > self.body.capacity() {
             let target = self.next_capacity(needed);
@@ -134,10 +135,20 @@ impl ChunkStream {
             if more > allowed {
                 return Err(more);
             }
-            self.body.reserve_exact(target - self.body.len());
+            self.grow(target, slab);
         }
         self.body.extend_from_slice(bytes);
         Ok(())
+    }
+
+    fn grow(&mut self, capacity: usize, slab: &mut Slab) {
+        let mut grown = match MessageKind(self.kind) {
+            // What a session keeps of other messages it keeps for long.
+            MessageKind::AUDIO | MessageKind::VIDEO => slab.take(capacity),
+            _ => BytesMut::with_capacity(capacity),
+        };
+        grown.extend_from_slice(&self.body);
+        self.body = grown;
     }
 
     /// The whole message at once where it is short; else twice what is needed, up to the whole message.
@@ -154,12 +165,12 @@ impl ChunkStream {
             timestamp_ms: self.timestamp_ms,
             stream_id: self.stream_id,
         };
-        Message { header, body: Bytes::from(std::mem::take(&mut self.body)) }
+        Message { header, body: std::mem::take(&mut self.body).freeze() }
     }
 
     /// Drops the message under way (§5.4.2).
     pub(super) fn abort(&mut self) {
         self.open = false;
-        self.body = Vec::new();
+        self.body = BytesMut::new();
     }
 }

@@ -69,8 +69,15 @@ impl Link {
         }
     }
 
-    pub(super) fn set_limits(&mut self, limits: chunk::Limits) {
+    /// Media follow, to be kept in order.
+    pub(super) fn expect_media(&mut self, limits: chunk::Limits) {
         self.reader.set_limits(limits);
+        self.reader.share_allocations();
+    }
+
+    /// The last message will not be kept.
+    pub(super) fn discarded(&mut self) {
+        self.reader.discarded();
     }
 
     /// Reads from the front of `input` up to the next thing that matters; `None` once the input is used up.

@@ -90,18 +90,6 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PendingPublish<Io> {
         Publisher::new(driver)
     }
 
-    /// As [`PendingPublish::accept`], for a connection that wakes nobody when bytes come: `unwatch` takes it from the runtime's
-    /// reactor. It is asked at every tick of [`Config::read_merge`] instead, which saves a wake-up for each message. Its `poll_read`
-    /// and `poll_write` return pending and need not keep the waker. Without merging, `unwatch` is not called.
-    ///
-    /// A connection that is to be ended gently is given back to the reactor first: see [`Publisher::io_mut`].
-    pub async fn accept_unwatched(mut self, unwatch: impl FnOnce(&mut Io)) -> Publisher<Io> {
-        if self.driver.ask_at_ticks() {
-            unwatch(&mut self.driver.io);
-        }
-        self.accept().await
-    }
-
     /// Turns it away, and closes the connection once it was told, within a second.
     pub async fn reject(self, why: Rejection) {
         let Self { mut driver, request } = self;

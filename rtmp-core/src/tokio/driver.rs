@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::io;
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use ::tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -11,7 +11,7 @@ use ::tokio::time::{Sleep, sleep_until, timeout};
 use bytes::{Buf, Bytes};
 
 use super::merge::Merge;
-use super::scratch::{self, READ_BYTES};
+use super::scratch;
 use crate::{ClientSession, Output, ServerSession, client, server};
 
 /// How long a connection is kept to deliver its last words.
@@ -109,12 +109,8 @@ pub(super) struct Driver<Io, S> {
     unsent_bytes: usize,
     timer: Option<Pin<Box<Sleep>>>,
     merge: Merge,
-    /// The last read emptied the connection.
-    drained: bool,
     /// Media have come: reads may be merged from here on.
     media: bool,
-    /// The connection wakes nobody: it is asked at every tick.
-    unwatched: bool,
 }
 
 impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
@@ -126,22 +122,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
             unsent_bytes: 0,
             timer: None,
             merge: Merge::new(read_merge),
-            drained: false,
             media: false,
-            unwatched: false,
         }
-    }
-
-    /// Merges reads over another time from here on.
-    pub(super) fn set_read_merge(&mut self, period: Duration) {
-        self.merge.set_period(period);
-    }
-
-    /// Asks the connection at every tick from here on, because it wakes nobody. `false`, and nothing changes, where reads are not
-    /// merged.
-    pub(super) fn ask_at_ticks(&mut self) -> bool {
-        self.unwatched = self.merge.is_on();
-        self.unwatched
     }
 
     /// The next event. Cancel-safe: nothing is lost when the future is dropped.
@@ -152,12 +134,8 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
     pub(super) fn poll_event(&mut self, cx: &mut Context<'_>) -> Poll<S::Event> {
         loop {
             match self.session.poll_output() {
-                Output::Transmit(bytes) => {
-                    self.unsent_bytes += bytes.len();
-                    self.unsent.push_back(bytes);
-                    // Whatever cannot be written now is written below, or after the events before it were taken.
-                    self.poll_write(cx);
-                }
+                // Whatever cannot be written now is written below, or after the events before it were taken.
+                Output::Transmit(bytes) => self.transmit(bytes, cx),
                 Output::Event(event) => {
                     self.media |= S::is_media(&event);
                     return Poll::Ready(event);
@@ -172,6 +150,31 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
                 }
             }
         }
+    }
+
+    /// The next event of what the connection has by `now`. Nobody is woken for what comes later.
+    pub(super) fn try_event(&mut self, now: Instant) -> Option<S::Event> {
+        let cx = &mut Context::from_waker(Waker::noop());
+        loop {
+            match self.session.poll_output() {
+                Output::Transmit(bytes) => self.transmit(bytes, cx),
+                Output::Event(event) => return Some(event),
+                Output::Timeout(_) if self.session.is_closed() => return None,
+                Output::Timeout(at) if at <= now => self.session.handle_timeout(now),
+                Output::Timeout(_) => {
+                    self.poll_write(cx);
+                    if !self.session.is_closed() && self.read_once(now, cx).is_pending() {
+                        return None;
+                    }
+                }
+            }
+        }
+    }
+
+    fn transmit(&mut self, bytes: Bytes, cx: &mut Context<'_>) {
+        self.unsent_bytes += bytes.len();
+        self.unsent.push_back(bytes);
+        self.poll_write(cx);
     }
 
     /// Takes over what the session transmits at this moment, and writes what the connection takes.
@@ -238,31 +241,33 @@ impl<Io: AsyncRead + AsyncWrite + Unpin, S: Session> Driver<Io, S> {
 
     /// Reads what there is; `false` when there is nothing, or it is not time.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> bool {
-        // Not only after reads that ended a message: ffmpeg writes a message's header apart from its body.
-        if (self.media || self.unwatched) && std::mem::take(&mut self.drained) {
-            self.merge.hold();
-        }
-        if self.unsent_bytes > S::READ_WHILE_QUEUED || self.merge.poll_go(cx).is_pending() {
+        if self.merge.poll_go(cx).is_pending() {
             return false;
         }
-        let (io, session) = (&mut self.io, &mut self.session);
-        let read = scratch::poll_read(io, cx, |bytes| {
-            match bytes {
-                [] => session.handle_eof(now()),
-                bytes => session.handle_input(now(), bytes),
-            }
-            bytes.len()
-        });
-        match read {
-            Poll::Pending if self.unwatched => {
-                self.merge.hold();
-                return self.merge.poll_go(cx).is_ready();
-            }
-            Poll::Pending => return false,
-            Poll::Ready(Ok(len)) => self.drained = len < READ_BYTES,
-            Poll::Ready(Err(_)) => self.session.handle_eof(now()),
+        if !self.media || !self.merge.is_on() {
+            return self.read_once(now(), cx).is_ready();
         }
-        true
+        // Up to the last byte, as TLS gives out a record at a time; and then nothing until the next tick, whatever comes.
+        if self.read_once(now(), &mut Context::from_waker(Waker::noop())).is_ready() {
+            return true;
+        }
+        self.merge.hold();
+        self.merge.poll_go(cx).is_ready()
+    }
+
+    fn read_once(&mut self, now: Instant, cx: &mut Context<'_>) -> Poll<()> {
+        if self.unsent_bytes > S::READ_WHILE_QUEUED {
+            return Poll::Pending;
+        }
+        let (io, session) = (&mut self.io, &mut self.session);
+        let read = scratch::poll_read(io, cx, |bytes| match bytes {
+            [] => session.handle_eof(now),
+            bytes => session.handle_input(now, bytes),
+        });
+        if let Err(_failed) = ready!(read) {
+            self.session.handle_eof(now);
+        }
+        Poll::Ready(())
     }
 
     /// Delivers what is left to say and closes the connection, within a second. What the peer still sends is read and thrown

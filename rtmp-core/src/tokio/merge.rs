@@ -34,13 +34,6 @@ impl Merge {
         !self.period.is_zero()
     }
 
-    /// Ticks of `period` from here on. Nothing changes where reads are not merged, or would not be any more.
-    pub(super) fn set_period(&mut self, period: Duration) {
-        if self.is_on() && !period.is_zero() {
-            self.period = period;
-        }
-    }
-
     /// What there was has been read.
     pub(super) fn hold(&mut self) {
         if self.period.is_zero() {
@@ -93,18 +86,5 @@ mod tests {
             assert_eq!(next_tick(now.max(start), period), first);
         }
         assert_eq!(next_tick(first, period), first + period);
-    }
-
-    #[test]
-    fn merging_gets_shorter_and_longer_but_never_begins_or_ends() {
-        let (long, short) = (Duration::from_millis(20), Duration::from_millis(5));
-        let mut merge = Merge::new(long);
-        merge.set_period(short);
-        assert_eq!(merge.period, short);
-        merge.set_period(Duration::ZERO);
-        assert!(merge.is_on());
-        let mut off = Merge::new(Duration::ZERO);
-        off.set_period(long);
-        assert!(!off.is_on());
     }
 }

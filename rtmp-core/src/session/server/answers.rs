@@ -54,7 +54,7 @@ impl ServerSession {
     pub fn accept_publish(&mut self, now: Instant, request: impl Into<Ticket>) {
         self.now = now;
         let Some((asked, stash)) = self.decided(&request.into(), true) else { return };
-        self.link.set_limits(self.config.limits.publisher);
+        self.link.expect_media(self.config.limits.publisher);
         self.link.send(Control::StreamBegin(asked.stream_id));
         self.send_status(asked.stream_id, "status", "NetStream.Publish.Start", "Publishing.");
         let demuxer = Box::new(Demuxer::new(self.config.limits.flv));

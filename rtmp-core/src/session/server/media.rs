@@ -33,7 +33,10 @@ impl ServerSession {
                 Media::Track(track) => Event::Track(track),
                 Media::Frame(frame) => Event::Frame(frame),
                 Media::Metadata(metadata) => Event::Metadata(metadata),
-                Media::Ignored { why } => Event::Ignored(why),
+                Media::Ignored { why } => {
+                    self.link.discarded();
+                    Event::Ignored(why)
+                }
             });
         }
     }
