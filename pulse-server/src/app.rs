@@ -110,7 +110,10 @@ impl App {
     ///
     /// # Errors
     /// What it says, or that it did not answer in time.
-    pub async fn admit(&self, ask: impl FnOnce(&dyn Authority) -> Decision) -> Result<(Grant, Hold), Denied> {
+    pub(crate) async fn admit(
+        &self,
+        ask: impl FnOnce(&dyn Authority) -> Decision,
+    ) -> Result<(Grant, Hold), Denied> {
         let asked = self.grants.ask();
         let grant = authority::decide(ask(&*self.authority)).await?;
         let hold = asked.hold(&grant).map_err(|_| Denied {
@@ -130,7 +133,7 @@ impl App {
     }
 
     /// Resolves when what was granted to a player for this long is taken back, or the server drains.
-    pub fn withdrawn(
+    pub(crate) fn withdrawn(
         &self,
         mut hold: Hold,
         expires_in: Option<Duration>,

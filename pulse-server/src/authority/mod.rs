@@ -5,6 +5,7 @@
 //! says through [`Authority::revocations`].
 
 mod configured;
+mod grants;
 
 use std::any::Any;
 use std::collections::HashSet;
@@ -21,6 +22,7 @@ use crate::config::Secret;
 use crate::stream_id::StreamId;
 
 pub use configured::Configured;
+pub(crate) use grants::{Grants, Hold};
 
 /// How long an authority may take to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(2);

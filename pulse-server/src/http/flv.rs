@@ -19,7 +19,7 @@ use super::admission::{denied, token, view};
 use super::body::{Body, StreamError};
 use super::problem::Problem;
 use crate::app::Withdrawn;
-use crate::authority::{self, Grant};
+use crate::authority::Grant;
 use crate::live::Phase;
 use crate::stream_id::StreamId;
 
@@ -33,11 +33,10 @@ pub(super) async fn answer(
     let stream = rest.strip_suffix(".flv").and_then(StreamId::parse);
     let stream = stream.ok_or_else(|| Problem::not_found("stream_not_found", "There is no such stream."))?;
     let ask = view(head, stream.clone(), token(head), remote);
-    let grant = authority::decide(app.authority.play(ask))
-        .await
-        .map_err(|refusal| denied(&stream, remote, &refusal))?;
+    let admitted = app.admit(|authority| authority.play(ask)).await;
+    let (grant, hold) = admitted.map_err(|refusal| denied(&stream, remote, &refusal))?;
     // From here on: what was granted may be taken back while the stream's tracks are waited for.
-    let withdrawn = Box::pin(app.withdrawn(&grant));
+    let withdrawn = Box::pin(app.withdrawn(hold, grant.limits.expires_in));
     let life = match app.registry.find(&stream).map(|channel| channel.phase()) {
         Some(Phase::Live(life) | Phase::Away(life)) => life,
         Some(Phase::Restarted) => {

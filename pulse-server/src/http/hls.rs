@@ -56,9 +56,8 @@ async fn multivariant(
     remote: SocketAddr,
 ) -> Result<Response<Body>, Problem> {
     let ask = view(head, stream.clone(), token(head), remote);
-    let grant = authority::decide(app.authority.view(ask))
-        .await
-        .map_err(|refusal| denied(&stream, remote, &refusal))?;
+    let admitted = app.admit(|authority| authority.view(ask)).await;
+    let (grant, mut hold) = admitted.map_err(|refusal| denied(&stream, remote, &refusal))?;
     let hls = playable(app, &stream)?;
     let arrived = Instant::now();
     // Nobody is admitted to what cannot be played yet.
@@ -69,7 +68,12 @@ async fn multivariant(
         let mut id = [0; 8];
         getrandom::fill(&mut id).map_err(|_| no_randomness())?;
         app.counters.sessions.fetch_add(1, Relaxed);
-        app.sessions.mint(grant, id).map_err(|_| too_many_sessions())?.as_str().to_owned()
+        let handle = app.sessions.mint(grant, id).map_err(|_| too_many_sessions())?;
+        // From here on the table of sessions has it; what was revoked while the stream was waited for is not handed out.
+        if hold.is_revoked() {
+            return Err(session_problem(SessionRefused::Revoked));
+        }
+        handle.as_str().to_owned()
     };
     let resource = resource(app, &hls, &Request::multivariant(&session, arrived)).await?;
     Ok(respond(app, head, &resource, ""))

@@ -78,6 +78,12 @@ fn seat(app: &App, grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(
         late: false,
     })?;
     match channel.occupy(remote, grant.credential, config.ingest.takeover) {
+        // From here on the channel's seat is found by revocations; this one was too early for that.
+        Ok(_) if hold.is_revoked() => Err(Refusal {
+            rejection: Rejection::BadName,
+            why: "its key was revoked meanwhile".to_owned(),
+            late: true,
+        }),
         Ok(feed) => Ok((feed, grant)),
         Err(refused) => {
             let why = match refused {

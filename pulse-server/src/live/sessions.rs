@@ -4,7 +4,7 @@
 //! of an HMAC-SHA-256 over the stream's id and those 32 bytes. A handle that this process has never seen is accepted on its
 //! signature, so that sessions outlive a restart; one that it knows costs a table look-up.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,7 +24,8 @@ pub(super) const MAX_SESSIONS: usize = 262_144;
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
 /// A viewer who has asked for nothing for so long is not counted any more.
 pub(super) const IDLE: Duration = Duration::from_secs(15);
-/// Revocations remembered against handles that are signed but not known; older ones are forgotten first.
+/// Revocations remembered against handles that are signed but not known. When one is forgotten, the oldest first, so is every unknown
+/// handle of its time: it may have been covered, and whoever has it is admitted anew.
 const MAX_REVOCATIONS: usize = 4096;
 
 const PAYLOAD: usize = 32;
@@ -52,7 +53,30 @@ pub struct Sessions {
     mac: Hmac<Sha256>,
     started: Instant,
     known: Mutex<HashMap<[u8; 8], Arc<Session>>>,
-    revoked: Mutex<Vec<(Revocation, u64)>>,
+    revoked: Mutex<Revoked>,
+}
+
+/// What was revoked since the process started, with the time in seconds since 1970.
+#[derive(Default)]
+struct Revoked {
+    latest: VecDeque<(Revocation, u64)>,
+    /// When the newest of those that are not remembered any more was made.
+    forgotten: Option<u64>,
+}
+
+impl Revoked {
+    fn push(&mut self, revocation: Revocation, at: u64) {
+        if self.latest.len() >= MAX_REVOCATIONS {
+            self.forgotten = self.latest.pop_front().map(|(_, at)| at).max(self.forgotten);
+        }
+        self.latest.push_back((revocation, at));
+    }
+
+    fn covers(&self, stream: &StreamId, credential: Credential, issued: u64) -> bool {
+        let covers =
+            |(revocation, at): &(Revocation, u64)| issued <= *at && revocation.covers(stream, credential);
+        self.forgotten.is_some_and(|at| issued <= at) || self.latest.iter().any(covers)
+    }
 }
 
 /// Why a handle was refused.
@@ -140,11 +164,7 @@ impl Sessions {
         }
         let (issued, expires) = (field(&signed, 1), field(&signed, 2));
         let credential = Credential(field(&signed, 3));
-        let revoked = self
-            .revoked()
-            .iter()
-            .any(|(revocation, at)| issued <= *at && revocation.covers(stream, credential));
-        if revoked {
+        if self.revoked().covers(stream, credential, issued) {
             return Err(Refused::Revoked);
         }
         let session = Arc::new(Session {
@@ -166,12 +186,7 @@ impl Sessions {
 
     /// Ends what `revocation` covers, for ever.
     pub fn revoke(&self, revocation: &Revocation) {
-        let mut revoked = self.revoked();
-        if revoked.len() >= MAX_REVOCATIONS {
-            revoked.remove(0);
-        }
-        revoked.push((revocation.clone(), unix_now()));
-        drop(revoked);
+        self.revoked().push(revocation.clone(), unix_now());
         self.known().retain(|_, session| !revocation.covers(&session.stream, session.credential));
     }
 
@@ -208,7 +223,7 @@ impl Sessions {
         self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn revoked(&self) -> MutexGuard<'_, Vec<(Revocation, u64)>> {
+    fn revoked(&self) -> MutexGuard<'_, Revoked> {
         self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -314,6 +329,21 @@ mod tests {
         sessions.revoke(&Revocation::Stream(stream("show")));
         assert_eq!(sessions.check(&stream("show"), revoked.as_str(), false), Err(Refused::Revoked));
         assert_eq!(sessions.check(&stream("other"), kept.as_str(), false), Ok(()));
+    }
+
+    #[test]
+    fn a_revoked_session_does_not_come_back_after_any_number_of_others_were_revoked() {
+        let sessions = Sessions::new(&KEY);
+        let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
+        let other = |credential| Revocation::Credential {
+            stream: stream("show"),
+            credential: Credential(credential),
+        };
+        sessions.revoke(&Revocation::Stream(stream("show")));
+        (0..MAX_REVOCATIONS as u64).for_each(|id| sessions.revoke(&other(1_000 + id)));
+        assert_eq!(sessions.revoked().latest.len(), MAX_REVOCATIONS);
+        assert_eq!(sessions.check(&stream("show"), revoked.as_str(), false), Err(Refused::Revoked));
+        assert_eq!(sessions.check(&stream("other"), kept.as_str(), false), Ok(()), "it is known");
     }
 
     #[test]
