@@ -28,6 +28,7 @@ mod ingest;
 mod listener;
 mod live;
 mod logging;
+mod network;
 mod ops;
 mod run;
 mod server;

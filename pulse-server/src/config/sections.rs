@@ -212,10 +212,10 @@ settings! {
         blocked_requests: usize = 16_384, 1..=1_000_000, Live;
         /// Open RTMP and RTMPS connections.
         rtmp_connections: usize = 16_384, 1..=1_000_000, Live;
-        /// Open RTMP and RTMPS connections of one address.
+        /// Open RTMP and RTMPS connections of one address, or of one IPv6 network of 64 bits.
         rtmp_connections_per_address: usize = 8_192, 1..=1_000_000, Live;
-        /// Refused publishers and players of one address whose answer is being delayed (1 to 2 s, against guessing of keys). Beyond
-        /// it they are disconnected without an answer.
+        /// Refused publishers and players of one address, or of one IPv6 network of 64 bits, whose answer is being delayed (1 to 2 s,
+        /// against guessing of keys). Beyond it they are disconnected without an answer.
         pending_rejections_per_address: usize = 64, 1..=10_000, Live;
         /// Most bytes of a stream that are kept for its RTMP and FLV players; also bounds what a joining player gets first.
         ring_bytes: usize = 16 << 20, (1 << 20)..=(1 << 30), NewLives;

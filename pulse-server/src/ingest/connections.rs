@@ -1,8 +1,10 @@
-//! How many RTMP connections are open, in all and by address.
+//! How many RTMP connections are open, in all and by address or IPv6 network.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use crate::network::Network;
 
 /// Open connections.
 #[derive(Clone, Debug, Default)]
@@ -11,27 +13,28 @@ pub struct Connections(Arc<Mutex<Open>>);
 #[derive(Debug, Default)]
 struct Open {
     total: usize,
-    by_address: HashMap<IpAddr, usize>,
+    by_network: HashMap<Network, usize>,
 }
 
 /// An open connection; closed when dropped.
 #[derive(Debug)]
 pub struct Counted {
     connections: Connections,
-    address: IpAddr,
+    network: Network,
 }
 
 impl Connections {
-    /// Counts a connection in; `None` when there are too many, in all or of this address.
+    /// Counts a connection in; `None` when there are too many, in all or of this address (its [`Network`]).
     pub fn enter(&self, address: IpAddr, most: usize, most_per_address: usize) -> Option<Counted> {
+        let network = Network::of(address);
         let mut open = self.lock();
-        let of_address = open.by_address.get(&address).copied().unwrap_or(0);
+        let of_address = open.by_network.get(&network).copied().unwrap_or(0);
         if open.total >= most || of_address >= most_per_address {
             return None;
         }
         open.total += 1;
-        open.by_address.insert(address, of_address + 1);
-        Some(Counted { connections: self.clone(), address })
+        open.by_network.insert(network, of_address + 1);
+        Some(Counted { connections: self.clone(), network })
     }
 
     /// How many are open.
@@ -48,10 +51,10 @@ impl Drop for Counted {
     fn drop(&mut self) {
         let mut open = self.connections.lock();
         open.total -= 1;
-        if let Some(count) = open.by_address.get_mut(&self.address) {
+        if let Some(count) = open.by_network.get_mut(&self.network) {
             *count -= 1;
             if *count == 0 {
-                open.by_address.remove(&self.address);
+                open.by_network.remove(&self.network);
             }
         }
     }
@@ -71,5 +74,13 @@ mod tests {
         drop(first);
         assert_eq!(connections.open(), 2);
         assert!(connections.enter(a, 3, 2).is_some());
+    }
+
+    #[test]
+    fn who_has_a_whole_ipv6_network_has_one_share() {
+        let connections = Connections::default();
+        let enter = |address: &str| connections.enter(address.parse().unwrap(), 9, 2);
+        let _held = [enter("2001:db8::1").unwrap(), enter("2001:db8::2").unwrap()];
+        assert!(enter("2001:db8::3").is_none() && enter("2001:db8:0:1::3").is_some());
     }
 }
