@@ -74,6 +74,7 @@ where
             tokio::spawn(self.run());
         } else {
             self.publisher.io_mut().socket().unwatch();
+            self.publisher.io_mut().socket().set_lazy(true);
             let app = std::sync::Arc::clone(&self.peer.app);
             app.ticks.seat(Box::new(self));
         }
@@ -101,6 +102,7 @@ where
             Event::Frame(frame) => {
                 if frame.keyframe && frame.track < TrackId::audio(0) {
                     self.played = self.feed.life().outputs.is_played();
+                    self.publisher.io_mut().socket().set_lazy(!self.played);
                 }
                 self.feed.frame(now.into_std(), frame)
             }

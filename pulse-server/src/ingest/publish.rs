@@ -1,5 +1,6 @@
 //! A publisher: admitted by the authority and seated in its channel, or turned away.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::sync::atomic::Ordering::Relaxed;
 
@@ -14,7 +15,7 @@ use super::feeding::Feeding;
 use super::socket::Unwatch;
 use crate::app::App;
 use crate::authority::{Denied, DeniedCode, Grant, Hold, Publish};
-use crate::config::Secret;
+use crate::config::{Secret, fingerprint};
 use crate::live::{Feed, Refused};
 
 /// Lets a connection publish, or turns it away.
@@ -100,7 +101,7 @@ where
     I: AsyncRead + AsyncWrite + Unpin,
 {
     app.counters.publishes_refused.fetch_add(1, Relaxed);
-    tracing::warn!(%remote, app = shown_app(&pending.request().target), why = refusal.why, "publisher refused");
+    tracing::warn!(%remote, app = %shown_app(&pending.request().target), why = refusal.why, "publisher refused");
     if refusal.late {
         let most = app.config.load().limits.pending_rejections_per_address;
         let Some(waiting) = app.rejections.enter(remote.ip(), most) else {
@@ -111,9 +112,12 @@ where
     pending.reject(refusal.rejection).await;
 }
 
-/// The application, for the log. Without a name after it, it may be a key that was put in the wrong field.
-fn shown_app(target: &Target) -> &str {
-    if target.key.is_empty() { "[redacted]" } else { &target.app }
+/// Names of applications that encoders come with.
+const USUAL_APPS: [&str; 4] = ["live", "app", "stream", "publish"];
+
+/// The application, for the log. Another than the usual may be a key that was put in the wrong field.
+fn shown_app(target: &Target) -> Cow<'_, str> {
+    if USUAL_APPS.contains(&&*target.app) { (&*target.app).into() } else { fingerprint(&target.app).into() }
 }
 
 #[cfg(test)]
@@ -122,7 +126,10 @@ mod tests {
 
     #[test]
     fn trap_15_a_key_in_the_place_of_the_application_is_not_logged() {
-        assert_eq!(shown_app(&Target::parse("sk_secret", "rtmp://h/sk_secret", "")), "[redacted]");
+        for key in ["", "live"] {
+            let shown = shown_app(&Target::parse("sk_secret", "rtmp://h/sk_secret", key)).into_owned();
+            assert!(shown.starts_with("[redacted: 9 characters"), "{shown}");
+        }
         assert_eq!(shown_app(&Target::parse("live", "rtmp://h/live", "key")), "live");
     }
 }

@@ -23,6 +23,10 @@ pub(super) enum Socket {
         stream: std::net::TcpStream,
         /// The last read emptied it: the next one need not ask the kernel to be told so.
         drained: bool,
+        /// Bytes that were given out and are still in the kernel's buffer.
+        peeked: usize,
+        /// Leaves what it reads in the kernel's buffer until the next read.
+        lazy: bool,
     },
     /// It could not be moved between the two.
     Lost,
@@ -51,17 +55,58 @@ impl Socket {
     pub(super) fn unwatch(&mut self) {
         if let Self::Watched(stream) = std::mem::replace(self, Self::Lost) {
             delay_acknowledgements(&stream);
-            *self = stream.into_std().map_or(Self::Lost, |stream| Self::Unwatched { stream, drained: false });
+            *self = stream.into_std().map_or(Self::Lost, |stream| Self::Unwatched {
+                stream,
+                drained: false,
+                peeked: 0,
+                lazy: false,
+            });
+        }
+    }
+
+    /// Leaves what is read in the kernel's buffer until the next read, or does not any more. A read that empties the buffer sends an
+    /// acknowledgement, which costs as much as the read; for a connection that is read at long ticks, leaving the bytes until there are more
+    /// spares it.
+    pub(super) fn set_lazy(&mut self, on: bool) {
+        if let Self::Unwatched { lazy, .. } = self {
+            *lazy = on;
         }
     }
 
     /// Gives it back.
     pub(super) fn watch(&mut self) {
         *self = match std::mem::replace(self, Self::Lost) {
-            Self::Unwatched { stream, .. } => TcpStream::from_std(stream).map_or(Self::Lost, Self::Watched),
+            Self::Unwatched { stream, peeked, .. } => discard(&stream, peeked, &mut [0; 4096])
+                .and_then(|()| TcpStream::from_std(stream))
+                .map_or(Self::Lost, Self::Watched),
             other => other,
         };
     }
+}
+
+/// Takes bytes from the kernel's buffer that were given out before.
+fn discard(stream: &std::net::TcpStream, bytes: usize, scratch: &mut [u8]) -> io::Result<()> {
+    let mut left = bytes;
+    while left > 0 {
+        let most = left.min(scratch.len());
+        match discard_once(stream, scratch.get_mut(..most).unwrap_or_default())? {
+            0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+            discarded => left = left.saturating_sub(discarded),
+        }
+    }
+    Ok(())
+}
+
+/// Linux copies nothing with this flag (tcp(7)).
+#[cfg(target_os = "linux")]
+fn discard_once(stream: &std::net::TcpStream, scratch: &mut [u8]) -> io::Result<usize> {
+    let (_, discarded) = rustix::net::recv(stream, scratch, rustix::net::RecvFlags::TRUNC)?;
+    Ok(discarded)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn discard_once(mut stream: &std::net::TcpStream, scratch: &mut [u8]) -> io::Result<usize> {
+    stream.read(scratch)
 }
 
 /// Lets the kernel acknowledge as for an interactive connection: every other full segment, or with a timer. Otherwise every read that
@@ -90,12 +135,17 @@ impl AsyncRead for Socket {
     fn poll_read(self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self.get_mut() {
             Self::Watched(stream) => Pin::new(stream).poll_read(cx, buf),
-            Self::Unwatched { stream, drained } => {
+            Self::Unwatched { stream, drained, peeked, lazy } => {
                 if std::mem::take(drained) {
                     return Poll::Pending;
                 }
-                let read = stream.read(buf.initialize_unfilled());
-                *drained = read.as_ref().is_ok_and(|len| (1..buf.remaining()).contains(len));
+                let bytes = buf.initialize_unfilled();
+                discard(stream, std::mem::take(peeked), bytes)?;
+                let read = if *lazy { stream.peek(bytes) } else { stream.read(bytes) };
+                if let Ok(len) = read {
+                    *peeked = if *lazy { len } else { 0 };
+                    *drained = (1..bytes.len()).contains(&len);
+                }
                 at_once(read.map(|len| buf.advance(len)))
             }
             Self::Lost => lost(),
@@ -148,28 +198,54 @@ mod tests {
 
     use super::*;
 
+    /// What an unwatched socket has, once it has something.
+    async fn ask(socket: &mut Socket) -> Vec<u8> {
+        let mut bytes = [0; 8];
+        loop {
+            let mut buf = ReadBuf::new(&mut bytes);
+            let mut cx = Context::from_waker(std::task::Waker::noop());
+            match Pin::new(&mut *socket).poll_read(&mut cx, &mut buf) {
+                Poll::Ready(done) => break done.map(|()| buf.filled().to_vec()).unwrap(),
+                Poll::Pending => tokio::task::yield_now().await,
+            }
+        }
+    }
+
     #[tokio::test]
     async fn an_unwatched_socket_is_read_when_asked_and_watched_again_when_given_back() {
+        for lazy in [false, true] {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let mut socket = Socket::Watched(listener.accept().await.unwrap().0);
+            socket.unwatch();
+            socket.set_lazy(lazy);
+            for words in ["one", "two", "a longer one"] {
+                peer.write_all(words.as_bytes()).await.unwrap();
+                let mut heard = ask(&mut socket).await;
+                while heard.len() < words.len() {
+                    heard.extend(ask(&mut socket).await);
+                }
+                assert_eq!(heard, words.as_bytes(), "lazy: {lazy}");
+            }
+            socket.watch();
+            peer.write_all(b"two").await.unwrap();
+            let mut bytes = [0; 8];
+            assert_eq!(socket.read(&mut bytes).await.unwrap(), 3);
+            socket.write_all(b"back").await.unwrap();
+            assert_eq!(peer.read(&mut bytes).await.unwrap(), 4);
+        }
+    }
+
+    #[tokio::test]
+    async fn the_end_comes_after_everything_that_was_left_in_the_buffer() {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut peer = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
         let mut socket = Socket::Watched(listener.accept().await.unwrap().0);
         socket.unwatch();
-        assert!(matches!(socket, Socket::Unwatched { .. }));
-        peer.write_all(b"one").await.unwrap();
-        let mut bytes = [0; 8];
-        let read = loop {
-            let mut buf = ReadBuf::new(&mut bytes);
-            let mut cx = Context::from_waker(std::task::Waker::noop());
-            match Pin::new(&mut socket).poll_read(&mut cx, &mut buf) {
-                Poll::Ready(done) => break done.map(|()| buf.filled().len()).unwrap(),
-                Poll::Pending => tokio::task::yield_now().await,
-            }
-        };
-        assert_eq!(bytes.get(..read), Some(&b"one"[..]));
-        socket.watch();
-        peer.write_all(b"two").await.unwrap();
-        assert_eq!(socket.read(&mut bytes).await.unwrap(), 3);
-        socket.write_all(b"back").await.unwrap();
-        assert_eq!(peer.read(&mut bytes).await.unwrap(), 4);
+        socket.set_lazy(true);
+        peer.write_all(b"last").await.unwrap();
+        drop(peer);
+        assert_eq!(ask(&mut socket).await, b"last");
+        assert_eq!(ask(&mut socket).await, b"");
     }
 }
