@@ -37,6 +37,7 @@ pub use reference::reference;
 pub use reload::{Change, Changes};
 pub use report::report;
 pub use secret::Secret;
+pub(crate) use secret::fingerprint;
 pub use sections::{
     Config, Container, Hls, Http, Ingest, Limits, Log, LogFormat, LogLevel, Ops, Rtmp, Takeover,
 };

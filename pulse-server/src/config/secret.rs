@@ -3,6 +3,8 @@
 use std::fmt;
 use std::hint::black_box;
 
+use sha2::{Digest, Sha256};
+
 /// What stands in logs, errors and `Debug` output in place of a secret.
 const REDACTED: &str = "[redacted]";
 
@@ -28,6 +30,14 @@ impl Secret {
     pub fn matches(&self, presented: &str) -> bool {
         equal_in_constant_time(self.0.as_bytes(), presented.as_bytes())
     }
+}
+
+/// What stands in a log for a text that may be a secret in the wrong place: its length, and enough of its SHA-256 to recognize it by
+/// (`printf %s TEXT | sha256sum`).
+pub(crate) fn fingerprint(text: &str) -> String {
+    let digest = Sha256::digest(text.as_bytes());
+    let head = u32::from_be_bytes(digest.first_chunk().copied().unwrap_or_default());
+    format!("[redacted: {} characters, sha256 {head:08x}]", text.chars().count())
 }
 
 /// Folds the bytes' differences; `black_box` keeps the optimiser from leaving the loop at the first one.
@@ -70,6 +80,13 @@ mod tests {
             format!("{secret} {secret:?} {:?}", Some(&secret)),
             "[redacted] [redacted] Some([redacted])"
         );
+    }
+
+    #[test]
+    fn a_fingerprint_tells_texts_apart_and_nothing_of_them() {
+        // printf %s correct-horse | sha256sum
+        assert_eq!(fingerprint("correct-horse"), "[redacted: 13 characters, sha256 9dca666e]");
+        assert_ne!(fingerprint("correct-horsE"), fingerprint("correct-horse"));
     }
 
     #[test]

@@ -6,9 +6,10 @@ use hyper::StatusCode;
 use hyper::header::REFERER;
 use hyper::http::request::Parts;
 
+use super::App;
 use super::problem::Problem;
 use crate::authority::{Denied, DeniedCode, View};
-use crate::config::Secret;
+use crate::config::{Secret, fingerprint};
 use crate::stream_id::StreamId;
 
 /// `token` of the query.
@@ -24,9 +25,20 @@ pub(super) fn view(head: &Parts, stream: StreamId, token: Option<Secret>, remote
     View { stream, token, remote, referrer: referrer.map(str::to_owned) }
 }
 
+/// The stream for the log. What is no stream's id may be a key in the wrong place.
+fn shown(app: &App, stream: &StreamId) -> String {
+    let configured = || app.config.load().streams.iter().any(|known| known.id == stream.as_str());
+    if app.registry.find(stream).is_some() || configured() {
+        stream.to_string()
+    } else {
+        fingerprint(stream.as_str())
+    }
+}
+
 /// The answer to somebody who is refused; the operator's log learns why.
-pub(super) fn denied(stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
-    tracing::debug!(%stream, %remote, code = refusal.code.as_str(), why = refusal.why, "viewer refused");
+pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
+    let stream = shown(app, stream);
+    tracing::debug!(stream, %remote, code = refusal.code.as_str(), why = refusal.why, "viewer refused");
     let (status, detail) = match refusal.code {
         DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream."),
         DeniedCode::BadCredential => (StatusCode::FORBIDDEN, "This token does not open this stream."),

@@ -34,7 +34,7 @@ pub(super) async fn answer(
     let stream = stream.ok_or_else(|| Problem::not_found("stream_not_found", "There is no such stream."))?;
     let ask = view(head, stream.clone(), token(head), remote);
     let admitted = app.admit(|authority| authority.play(ask)).await;
-    let (grant, hold) = admitted.map_err(|refusal| denied(&stream, remote, &refusal))?;
+    let (grant, hold) = admitted.map_err(|refusal| denied(app, &stream, remote, &refusal))?;
     // From here on: what was granted may be taken back while the stream's tracks are waited for.
     let withdrawn = Box::pin(app.withdrawn(hold, grant.limits.expires_in));
     let life = match app.registry.find(&stream).map(|channel| channel.phase()) {

@@ -57,7 +57,7 @@ async fn multivariant(
 ) -> Result<Response<Body>, Problem> {
     let ask = view(head, stream.clone(), token(head), remote);
     let admitted = app.admit(|authority| authority.view(ask)).await;
-    let (grant, mut hold) = admitted.map_err(|refusal| denied(&stream, remote, &refusal))?;
+    let (grant, mut hold) = admitted.map_err(|refusal| denied(app, &stream, remote, &refusal))?;
     let hls = playable(app, &stream)?;
     let arrived = Instant::now();
     // Nobody is admitted to what cannot be played yet.
@@ -93,7 +93,7 @@ async fn media(
         let ask = view(head, stream.clone(), None, remote);
         authority::decide(app.authority.view(ask))
             .await
-            .map_err(|refusal| denied(stream, remote, &refusal))?;
+            .map_err(|refusal| denied(app, stream, remote, &refusal))?;
     } else {
         let checked = app.sessions.check(stream, session, request.is_media_playlist());
         checked.map_err(session_problem)?;

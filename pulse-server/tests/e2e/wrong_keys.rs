@@ -71,6 +71,25 @@ fn many_wrong_keys_from_one_address_do_not_keep_the_right_one_out() {
     pulse.wait_live(ID);
 }
 
+/// Somebody pastes the key where the stream's id belongs.
+#[test]
+fn a_key_in_the_place_of_a_name_is_not_logged() {
+    let _seats = seats::some();
+    let pulse = Setup::new().stream(ID).section("[log]\nlevel = \"trace\"").start();
+    let key = key_of(ID);
+    for path in
+        [format!("/hls/{key}/index.m3u8"), format!("/hls/{key}/-/v0/index.m3u8"), format!("/flv/{key}.flv")]
+    {
+        assert_eq!(pulse.get(&path).status, 404, "{path}");
+    }
+    play::refused(pulse.stage(), "player", &pulse.rtmp_url(&key), PATIENCE);
+    let url = format!("rtmp://{}/{key}/live", pulse.rtmp_address());
+    assert!(!Feed::new().publish("encoder", pulse.stage().path(), &url).wait(PATIENCE).success());
+    let log = pulse.log();
+    assert!(log.contains("viewer refused") && log.contains("[redacted: "), "{log}");
+    assert!(!log.contains(&key), "the key is in the log:\n{log}");
+}
+
 #[test]
 fn a_name_nobody_knows_and_a_stream_that_is_offline_are_told_apart() {
     let _seats = seats::some();
