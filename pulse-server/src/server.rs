@@ -1,10 +1,11 @@
 //! The server: listeners over the shared state, reload and drain.
 
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tokio::net::TcpListener;
@@ -15,11 +16,14 @@ use crate::authority::{Authority, Configured};
 use crate::config::Config;
 use crate::identity::{self, Lock};
 use crate::live::{Factory, JournalStore, Registry, Sessions};
+use crate::stream_id::StreamId;
 use crate::tls::{Certificate, TlsError};
 use crate::{http, ingest, listener, ops};
 
 /// How often idle viewers' sessions are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often journals that nobody needs are removed, from the start on.
+const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
 /// Why the server did not start.
 #[derive(Debug, thiserror::Error)]
@@ -103,7 +107,7 @@ impl Server {
         let unfinished = store.unfinished();
         let grace = Duration::from_secs(config.ingest.grace_s);
         let shared = Arc::new(ArcSwap::from_pointee(config));
-        let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store)));
+        let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store.clone())));
         for stream in unfinished {
             tracing::info!(%stream, grace_s = grace.as_secs(), "stream was live before the restart; waiting for its encoder");
             registry.restore(stream);
@@ -117,6 +121,7 @@ impl Server {
             _lock: lock,
         };
         server.serve(listeners, certificate);
+        tokio::spawn(expire(Arc::downgrade(&server.app), store));
         server.app.set_ready(true);
         Ok(server)
     }
@@ -208,6 +213,26 @@ async fn sweep(app: std::sync::Weak<App>) {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(app) = app.upgrade() else { return };
         app.sessions.sweep();
+    }
+}
+
+/// Removes journals of streams that are neither configured nor here.
+async fn expire(app: std::sync::Weak<App>, store: JournalStore) {
+    loop {
+        let Some(app) = app.upgrade() else { return };
+        let store = store.clone();
+        let removed = tokio::task::spawn_blocking(move || {
+            let config = app.config.load_full();
+            let configured: HashSet<&str> = config.streams.iter().map(|stream| stream.id.as_str()).collect();
+            let kept = |stream: &StreamId| {
+                configured.contains(stream.as_str()) || app.registry.find(stream).is_some()
+            };
+            store.expire(SystemTime::now(), kept)
+        });
+        if let Ok(removed @ 1..) = removed.await {
+            tracing::info!(removed, "playlist journals of unused streams removed");
+        }
+        tokio::time::sleep(EXPIRE_EVERY).await;
     }
 }
 
