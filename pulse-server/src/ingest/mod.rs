@@ -2,6 +2,7 @@
 
 mod connections;
 mod feeding;
+mod halves;
 mod play;
 mod publish;
 mod rejections;
@@ -25,6 +26,7 @@ use crate::listener::{self, Refusals};
 use crate::tls::Certificate;
 pub(crate) use connections::Connections;
 use connections::Counted;
+use halves::Halves;
 pub(crate) use rejections::Rejections;
 use socket::{Socket, Unwatch};
 pub(crate) use ticks::Ticks;
@@ -99,7 +101,7 @@ async fn accept(
 /// there.
 async fn converse<I>(peer: Peer, io: I, config: &rtmp_core::tokio::Config)
 where
-    I: AsyncRead + AsyncWrite + Unwatch + Unpin + Send + 'static,
+    I: AsyncRead + AsyncWrite + Unwatch + Halves + Unpin + Send + 'static,
 {
     match rtmp_core::tokio::accept(io, config).await {
         Ok(Incoming::Publish(pending)) => Box::pin(publish::admit(peer, pending)).await,

@@ -10,6 +10,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
 use super::Peer;
+use super::halves::Halves;
 use crate::app::{App, Withdrawn};
 use crate::authority::{DeniedCode, Grant, View};
 use crate::config::Secret;
@@ -19,7 +20,7 @@ use crate::stream_id::StreamId;
 /// Lets a connection play, or turns it away.
 pub(super) async fn admit<I>(peer: Peer, pending: PendingPlay<I>)
 where
-    I: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    I: AsyncRead + AsyncWrite + Halves + Send + Unpin + 'static,
 {
     let (app, remote) = (&peer.app, peer.remote);
     let (grant, life, fanout, withdrawn) = match decide(app, &pending, remote).await {
@@ -30,8 +31,9 @@ where
     let software = pending.request().connect.software.to_string();
     tracing::info!(stream = %grant.stream, %remote, software, "playing over RTMP");
     let player = pending.accept(&PlayStart::default());
+    let player = player.split_with(Halves::halves);
     tokio::spawn(async move {
-        let outcome = fanout::play(&fanout, player, async { withdrawn.await.into() }).await;
+        let outcome = fanout::play_apart(&fanout, player, async { withdrawn.await.into() }).await;
         tracing::info!(stream = %grant.stream, remote = %peer.remote, why = %outcome, "RTMP player gone");
         // The life's outputs stay for as long as somebody plays them.
         drop(life);

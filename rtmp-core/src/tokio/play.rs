@@ -48,7 +48,13 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Player<Io> {
     }
 
     /// The two directions, to be driven apart.
-    pub fn split(self) -> (PlayerReader<Io>, PlayerWriter<Io>) {
+    pub fn split(self) -> (PlayerReader<ReadHalf<Io>>, PlayerWriter<WriteHalf<Io>>) {
+        self.split_with(::tokio::io::split)
+    }
+
+    /// [`Player::split`] for a connection that is taken apart in a way of its own, without the lock between the halves that any
+    /// connection needs.
+    pub fn split_with<R, W>(self, split: impl FnOnce(Io) -> (R, W)) -> (PlayerReader<R>, PlayerWriter<W>) {
         let Driver { io, mut session, unsent, .. } = self.driver;
         let mut first = BytesMut::new();
         unsent.iter().for_each(|bytes| first.extend_from_slice(bytes));
@@ -60,7 +66,7 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> Player<Io> {
                 Output::Timeout(_) => break,
             }
         }
-        let (read, write) = ::tokio::io::split(io);
+        let (read, write) = split(io);
         let reader = PlayerReader { io: read, session, early: events.into_iter(), timer: None };
         let writer = PlayerWriter {
             io: write,
@@ -83,14 +89,14 @@ pub enum PlayerInput {
 
 /// The reading half of a player: its commands, and the session's timers. Uses no read buffer of its own.
 #[derive(Debug)]
-pub struct PlayerReader<Io> {
-    io: ReadHalf<Io>,
+pub struct PlayerReader<R> {
+    io: R,
     session: ServerSession,
     early: std::vec::IntoIter<Event>,
     timer: Option<Pin<Box<Sleep>>>,
 }
 
-impl<Io: AsyncRead + AsyncWrite + Unpin> PlayerReader<Io> {
+impl<R: AsyncRead + Unpin> PlayerReader<R> {
     /// What the player says next. Whoever writes has to take [`PlayerInput::Transmit`] in order; while it does not ask, nothing
     /// is read from the player.
     ///
@@ -161,9 +167,9 @@ impl<Io: AsyncRead + AsyncWrite + Unpin> PlayerReader<Io> {
 /// The writing half of a player, and what has to be known to write to it.
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct PlayerWriter<Io> {
+pub struct PlayerWriter<W> {
     /// Where to write.
-    pub io: WriteHalf<Io>,
+    pub io: W,
     /// What has to be written before the first media message.
     pub first: Bytes,
     /// What the player can receive.

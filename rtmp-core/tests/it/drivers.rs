@@ -25,7 +25,10 @@ fn run<T>(test: impl Future<Output = T>) -> T {
     runtime.expect("a runtime").block_on(test)
 }
 
-async fn publisher(io: DuplexStream, config: &Config) -> rtmp_core::tokio::Publisher<DuplexStream> {
+async fn publisher<Io>(io: Io, config: &Config) -> rtmp_core::tokio::Publisher<Io>
+where
+    Io: AsyncRead + AsyncWrite + Unpin + std::fmt::Debug,
+{
     match accept(io, config).await {
         Ok(Incoming::Publish(pending)) => {
             assert_eq!(pending.request().target.key.expose(), "key");
@@ -135,6 +138,73 @@ fn a_connection_that_wakes_nobody_is_asked_at_ticks() {
         for (sent, arrived) in sent.iter().zip(&arrivals) {
             assert!(*arrived - *sent <= Duration::from_millis(22), "{:?}", *arrived - *sent);
         }
+    });
+}
+
+/// A pipe that gives out little at a time, as TLS does.
+#[derive(Debug)]
+struct Sips(DuplexStream);
+
+impl AsyncRead for Sips {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let mut sip = buf.take(1_000);
+        let read = Pin::new(&mut self.0).poll_read(cx, &mut sip);
+        let len = sip.filled().len();
+        buf.advance(len);
+        read
+    }
+}
+
+impl AsyncWrite for Sips {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
+}
+
+#[test]
+fn a_connection_that_gives_out_little_at_a_time_is_read_to_its_end_at_each_tick() {
+    run(async {
+        let (near, far) = duplex(1 << 20);
+        let config = Config::default();
+        let (client, mut publisher) =
+            tokio::join!(Client::publish(near, url("rtmp://h/live/key")), publisher(Sips(far), &config));
+        let mut client = client.expect("let in");
+        client.send_track(video_track()).expect("publishing");
+        // 30 Mbit/s for a second, of which a thousand bytes a tick would be a hundredth.
+        let picture: &'static [u8] = IDR.repeat(125_000 / IDR.len()).leak();
+        let start = Instant::now();
+        let sending = async {
+            for n in 0..30 {
+                client.send_frame(&frame(TrackId::video(0), n * 33, picture)).await.expect("publishing");
+                tokio::time::sleep(Duration::from_millis(33)).await;
+            }
+            client.finish().await;
+        };
+        let receiving = async {
+            let mut frames = 0;
+            loop {
+                match publisher.next_event().await {
+                    Event::Frame(_) => frames += 1,
+                    Event::Closed { .. } => break frames,
+                    _ => {}
+                }
+            }
+        };
+        let ((), frames) = tokio::join!(sending, receiving);
+        assert_eq!(frames, 30);
+        assert!(start.elapsed() < Duration::from_millis(1_100), "{:?}", start.elapsed());
     });
 }
 

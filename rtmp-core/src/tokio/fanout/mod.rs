@@ -33,7 +33,7 @@ use media_core::ring::Bounds;
 pub use body::Body;
 use delivery::{Command, What};
 pub use delivery::{Delivery, End, MAX_QUEUED_BYTES};
-pub use play::{Outcome, play};
+pub use play::{Outcome, play, play_apart};
 use player::Player;
 use shared::{ShardSlot, Shared};
 pub use wire::Wire;

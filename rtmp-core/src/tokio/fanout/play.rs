@@ -6,7 +6,7 @@ use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::select;
 use ::tokio::time::timeout;
 
-use super::super::{Player, PlayerInput, PlayerReader};
+use super::super::{Player, PlayerInput, PlayerReader, PlayerWriter};
 use super::delivery::{Delivery, End};
 use super::{Fanout, Wire};
 use crate::CloseReason;
@@ -33,11 +33,23 @@ pub async fn play<Io>(fanout: &Fanout, player: Player<Io>, stop: impl Future<Out
 where
     Io: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    play_apart(fanout, player.split(), stop).await
+}
+
+/// [`play`] to a player that was taken apart. Nobody need be woken when its writing half takes more: it is asked again.
+pub async fn play_apart<R, W>(
+    fanout: &Fanout,
+    (mut reader, writer): (PlayerReader<R>, PlayerWriter<W>),
+    stop: impl Future<Output = Ending>,
+) -> Outcome
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Send + Unpin + 'static,
+{
     debug_assert!(
-        matches!(fanout.wire(), Wire::Rtmp { stream_id, .. } if stream_id == player.stream_id()),
+        matches!(fanout.wire(), Wire::Rtmp { stream_id, .. } if stream_id == writer.stream_id),
         "the player hears nothing of another message stream"
     );
-    let (mut reader, writer) = player.split();
     let mut delivery = fanout.attach_announced(writer.io, writer.first, writer.capabilities);
     let mut stop = std::pin::pin!(stop);
     let (ending, end) = loop {
@@ -72,9 +84,9 @@ fn heed(input: PlayerInput, delivery: &Delivery) -> Option<CloseReason> {
     None
 }
 
-async fn say_goodbye<Io>(reader: &mut PlayerReader<Io>, delivery: Delivery, ending: Ending) -> CloseReason
+async fn say_goodbye<R>(reader: &mut PlayerReader<R>, delivery: Delivery, ending: Ending) -> CloseReason
 where
-    Io: AsyncRead + AsyncWrite + Unpin,
+    R: AsyncRead + Unpin,
 {
     if ending == Ending::StreamEnded {
         reader.notify(PlayNotice::Unpublished);
