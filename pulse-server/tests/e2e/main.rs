@@ -13,12 +13,14 @@
 
 mod support;
 
+mod authority;
 mod browser;
 mod codecs;
 mod demo;
 mod enhanced;
 mod grace;
 mod hostile;
+mod hostile_media;
 mod http_answers;
 mod nginx_rtmp;
 mod obs;
