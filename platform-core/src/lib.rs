@@ -22,6 +22,8 @@ pub mod event;
 pub mod id;
 pub mod problem;
 pub mod secret;
+#[cfg(feature = "sql")]
+pub mod sql;
 pub mod time;
 
 pub use address::AddressPolicy;

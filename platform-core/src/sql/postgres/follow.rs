@@ -1,0 +1,138 @@
+//! Following what other processes change.
+//!
+//! The outbox is the truth, and a poll reads it. A notification only says when: it is sent after the commit, on its own, as
+//! `NOTIFY` within a transaction makes all commits of the server wait for each other. One that gets lost is made up for by
+//! the next poll.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::postgres::{PgListener, PgPool};
+use tokio::time::{sleep, timeout};
+
+use super::Shared;
+use crate::sql::changes::{Announced, Entity, FlushCause};
+use crate::sql::outbox::{self, Position};
+use crate::sql::tx::Connection;
+use crate::sql::{Error, Tx};
+
+/// The channel of notifications. They carry nothing.
+const CHANNEL: &str = "pulse_changes";
+
+/// Rows of one poll.
+const BATCH: usize = 1000;
+
+/// Notifications closer together than this are one, 10 ms.
+const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
+
+/// Tells other processes that there is something to read.
+pub(super) async fn announce(shared: Arc<Shared>) {
+    let closed = shared.closed.notified();
+    let mut closed = std::pin::pin!(closed);
+    loop {
+        tokio::select! {
+            () = shared.announce.notified() => {}
+            () = &mut closed => return,
+        }
+        let sent = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&shared.writers).await;
+        if let Err(sqlx::Error::PoolClosed) = sent {
+            return;
+        }
+        sleep(ANNOUNCE_PAUSE).await;
+    }
+}
+
+/// Begins to follow from here on.
+pub(super) async fn start(
+    readers: PgPool,
+    shared: Arc<Shared>,
+    poll_interval: Duration,
+) -> Result<(), Error> {
+    let mut listener = PgListener::connect_with(&shared.writers).await?;
+    listener.listen(CHANNEL).await?;
+    let mut follower = Follower { readers, at: Position::START, reached: true };
+    follower.at = outbox::end(&mut follower.tx().await?).await?;
+    tokio::spawn(async move {
+        let closed = shared.closed.notified();
+        tokio::select! {
+            () = follower.run(listener, &shared, poll_interval) => {}
+            () = closed => {}
+        }
+    });
+    Ok(())
+}
+
+struct Follower {
+    readers: PgPool,
+    /// Everything before this is read and will not grow.
+    at: Position,
+    /// Whether the last poll succeeded.
+    reached: bool,
+}
+
+impl Follower {
+    async fn run(&mut self, mut listener: PgListener, shared: &Shared, poll_interval: Duration) {
+        loop {
+            match timeout(poll_interval, listener.try_recv()).await {
+                Ok(Ok(Some(_))) | Err(_) => {}
+                // Lost; the listener connects again when it is asked the next time.
+                Ok(Ok(None)) => shared.changes.flush(FlushCause::Disconnected),
+                Ok(Err(sqlx::Error::PoolClosed)) => return,
+                Ok(Err(_)) => {
+                    self.lost(shared);
+                    sleep(poll_interval).await;
+                }
+            }
+            match self.poll(shared).await {
+                Ok(()) => self.reached = true,
+                Err(Error::Closed) => return,
+                Err(_) => self.lost(shared),
+            }
+        }
+    }
+
+    /// Says once that the database is away.
+    fn lost(&mut self, shared: &Shared) {
+        if std::mem::replace(&mut self.reached, false) {
+            shared.changes.flush(FlushCause::Disconnected);
+        }
+    }
+
+    async fn tx(&self) -> Result<Tx, Error> {
+        Ok(Tx::reading(Connection::Postgres(self.readers.acquire().await?)))
+    }
+
+    /// Publishes what was committed since the last time. Rows that stand behind an open transaction are published, by
+    /// [`Hub`](crate::sql::changes::Hub) only once, but not passed: others may yet come in between.
+    async fn poll(&mut self, shared: &Shared) -> Result<(), Error> {
+        let mut tx = self.tx().await?;
+        loop {
+            let seen = outbox::visible(&mut tx, self.at, BATCH).await?;
+            let full = seen.rows.len() == BATCH;
+            let settled =
+                seen.rows.iter().take_while(|row| row.position.transaction < seen.settled_below).last();
+            let next = match settled.map(|row| row.position) {
+                // All before the horizon was read.
+                _ if !full => Position::end_of(seen.settled_below - 1).max(self.at),
+                Some(position) => position,
+                None => {
+                    // More stands behind one open transaction than is read at once.
+                    shared.changes.flush(FlushCause::Behind);
+                    return Ok(());
+                }
+            };
+            let announced = seen.rows.into_iter().filter_map(|row| {
+                let entity = row.entity?;
+                Some(Announced {
+                    sequence: row.position.sequence,
+                    entity: Entity { kind: entity.kind, id: entity.id },
+                })
+            });
+            shared.changes.publish(announced.collect());
+            self.at = next;
+            if !full {
+                return Ok(());
+            }
+        }
+    }
+}

@@ -1,0 +1,228 @@
+//! PostgreSQL: a pool to read with, a pool to write with, and somebody who listens.
+
+mod follow;
+
+use std::str::FromStr as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sqlx::pool::PoolConnection;
+use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
+use sqlx::{ConnectOptions as _, Postgres as Pg};
+use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::time::sleep;
+
+use super::changes::Hub;
+use super::job::{Job, Ran};
+use super::tx::Connection;
+use super::{Config, Error, Tx};
+use crate::Secret;
+
+/// Jobs that wait for a connection or run, 1,024. More are refused with [`Error::Busy`].
+const JOBS: usize = 1024;
+
+/// How often a job is run again that was in the way of another transaction.
+const RETRIES: u32 = 3;
+
+/// The pause before the first further run, 5 ms; it doubles, and a random part of as much again is added.
+const RETRY_PAUSE: Duration = Duration::from_millis(5);
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+/// What every session is set to. A commit is on the server's disk before it is answered; nothing waits for ever.
+const SETTINGS: [(&str, &str); 5] = [
+    ("synchronous_commit", "on"),
+    ("default_transaction_isolation", "read\\ committed"),
+    ("statement_timeout", "10s"),
+    ("lock_timeout", "5s"),
+    ("idle_in_transaction_session_timeout", "30s"),
+];
+
+pub(super) struct Postgres {
+    readers: PgPool,
+    shared: Arc<Shared>,
+    jobs: Arc<Semaphore>,
+    following: OnceCell<()>,
+    poll_interval: Duration,
+}
+
+/// What jobs and the follower have in common.
+struct Shared {
+    writers: PgPool,
+    changes: Arc<Hub>,
+    /// Told after a commit that others are to hear of.
+    announce: Notify,
+    /// Whether the task that announces is to end.
+    closed: Notify,
+}
+
+impl Postgres {
+    pub(super) async fn open(url: &Secret, config: &Config, changes: Arc<Hub>) -> Result<Self, Error> {
+        let text = url.expose_str().unwrap_or_default();
+        let options = PgConnectOptions::from_str(text)
+            // The error may repeat a part of the URL, which has the password.
+            .map_err(|_| Error::Location("not a URL of PostgreSQL".to_owned()))?
+            .application_name("pulse")
+            .statement_cache_capacity(STATEMENTS)
+            .options(SETTINGS)
+            .disable_statement_logging();
+        let place = format!("postgres://{}:{}", options.get_host(), options.get_port());
+        let open = |cause: sqlx::Error| Error::Open { place: place.clone(), cause: Arc::new(cause) };
+        let pool = || {
+            PgPoolOptions::new()
+                .max_connections(config.connections.max(2))
+                .acquire_timeout(config.acquire_timeout)
+                // A dead connection shows itself by failing; asking first would double every read.
+                .test_before_acquire(false)
+        };
+        let writers = pool().connect_with(options.clone()).await.map_err(open)?;
+        let readers = pool()
+            .connect_with(options.options([("default_transaction_read_only", "on")]))
+            .await
+            .map_err(open)?;
+        let shared = Arc::new(Shared { writers, changes, announce: Notify::new(), closed: Notify::new() });
+        tokio::spawn(follow::announce(Arc::clone(&shared)));
+        Ok(Self {
+            readers,
+            shared,
+            jobs: Arc::new(Semaphore::new(JOBS)),
+            following: OnceCell::new(),
+            poll_interval: config.poll_interval,
+        })
+    }
+
+    pub(super) async fn reader(&self) -> Result<PoolConnection<Pg>, Error> {
+        Ok(self.readers.acquire().await?)
+    }
+
+    /// Takes a job. It is carried out from here on, whoever waits for it.
+    pub(super) fn take(&self, job: Box<dyn Job>) -> Result<(), Error> {
+        let permit = Arc::clone(&self.jobs).try_acquire_owned().map_err(|error| match error {
+            tokio::sync::TryAcquireError::NoPermits => Error::Busy,
+            tokio::sync::TryAcquireError::Closed => Error::Closed,
+        })?;
+        let shared = Arc::clone(&self.shared);
+        tokio::spawn(async move {
+            shared.carry_out(job).await;
+            drop(permit);
+        });
+        Ok(())
+    }
+
+    /// Begins, once, to follow what changes in the database.
+    pub(super) async fn follow(&self) -> Result<(), Error> {
+        self.following
+            .get_or_try_init(async || {
+                follow::start(self.readers.clone(), Arc::clone(&self.shared), self.poll_interval).await
+            })
+            .await
+            .copied()
+    }
+
+    pub(super) async fn close(&self) {
+        // All permits come back when all jobs are done.
+        let all = self.jobs.acquire_many(JOBS as u32).await;
+        self.jobs.close();
+        drop(all);
+        self.shared.closed.notify_waiters();
+        self.shared.changes.close();
+        self.shared.writers.close().await;
+        self.readers.close().await;
+    }
+}
+
+impl Drop for Postgres {
+    fn drop(&mut self) {
+        self.shared.closed.notify_waiters();
+        self.shared.changes.close();
+    }
+}
+
+impl Shared {
+    async fn carry_out(&self, mut job: Box<dyn Job>) {
+        let mut pause = RETRY_PAUSE;
+        for attempt in 0.. {
+            match self.attempt(&mut *job).await {
+                Attempt::Contended(_) if attempt < RETRIES => {
+                    sleep(pause + jitter(pause)).await;
+                    pause *= 2;
+                }
+                Attempt::Contended(result) | Attempt::Finished(result) => {
+                    job.finish(result);
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn attempt(&self, job: &mut dyn Job) -> Attempt {
+        let connection = match self.writers.acquire().await {
+            Ok(connection) => connection,
+            Err(error) => return Attempt::Finished(Err(error.into())),
+        };
+        let mut tx = Tx::writing(Connection::Postgres(connection));
+        if let Err(error) = tx.control("BEGIN").await {
+            drop_connection(tx).await;
+            return Attempt::Finished(Err(error));
+        }
+        match job.run(&mut tx).await {
+            Ran::Done => self.commit(tx).await,
+            ran @ (Ran::Failed | Ran::Contended) => {
+                if tx.control("ROLLBACK").await.is_err() {
+                    drop_connection(tx).await;
+                }
+                if matches!(ran, Ran::Contended) {
+                    Attempt::Contended(Ok(()))
+                } else {
+                    Attempt::Finished(Ok(()))
+                }
+            }
+        }
+    }
+
+    async fn commit(&self, mut tx: Tx) -> Attempt {
+        match tx.control("COMMIT").await {
+            Ok(()) => {
+                let announced = std::mem::take(&mut tx.announced);
+                if !announced.is_empty() {
+                    self.changes.publish(announced);
+                    self.announce.notify_one();
+                }
+                Attempt::Finished(Ok(()))
+            }
+            // The server said no; it has rolled back.
+            Err(error @ Error::Contended(_)) => Attempt::Contended(Err(error)),
+            Err(Error::Unavailable(cause)) => {
+                drop_connection(tx).await;
+                Attempt::Finished(Err(Error::InDoubt(cause)))
+            }
+            Err(error) => {
+                drop_connection(tx).await;
+                Attempt::Finished(Err(error))
+            }
+        }
+    }
+}
+
+/// How running a job once went: what it is to be told of the commit.
+enum Attempt {
+    Finished(Result<(), Error>),
+    /// It may be run again.
+    Contended(Result<(), Error>),
+}
+
+/// Closes a connection that may be in the middle of a transaction, instead of giving it back.
+async fn drop_connection(tx: Tx) {
+    if let Connection::Postgres(connection) = tx.into_connection() {
+        let _ = connection.close().await;
+    }
+}
+
+/// A random time below `pause`.
+fn jitter(pause: Duration) -> Duration {
+    let mut random = [0];
+    crate::secret::fill(&mut random);
+    let [byte] = random;
+    pause * u32::from(byte) / 256
+}

@@ -1,0 +1,95 @@
+//! SQLite: a file, one writer, a few readers.
+
+mod readers;
+mod writer;
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use sqlx::sqlite::{SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous};
+use sqlx::{ConnectOptions as _, Connection as _};
+
+pub(super) use readers::{Lease, Readers};
+pub(super) use writer::Writer;
+
+use super::changes::Hub;
+use super::lock::Lock;
+use super::tx::Connection;
+use super::{Config, Error, Tx};
+
+/// How long a statement waits for the file's lock. Only our one writer and checkpoints take it.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Statements that a connection keeps prepared.
+const STATEMENTS: usize = 256;
+
+/// To how many bytes the write-ahead log is cut after a checkpoint, 64 MiB. It grows past that while readers hold it.
+const WAL_BYTES: &str = "67108864";
+
+pub(super) struct Sqlite {
+    pub(super) readers: Arc<Readers>,
+    pub(super) writer: Writer,
+    lock: Mutex<Option<Lock>>,
+}
+
+impl Sqlite {
+    /// Opens `file`, or a database in memory.
+    pub(super) async fn open(file: Option<&Path>, config: &Config, changes: Arc<Hub>) -> Result<Self, Error> {
+        let (path, lock) = match file {
+            Some(file) => (file.to_owned(), Some(Lock::take(file)?)),
+            None => (memory(), None),
+        };
+        let open =
+            |cause: sqlx::Error| Error::Open { place: path.display().to_string(), cause: Arc::new(cause) };
+        // The writer creates the file and sets its journal mode, so it comes first.
+        let writer = options(&path, file.is_none()).connect().await.map_err(open)?;
+        let mut readers = Vec::new();
+        for _ in 0..config.readers.max(1) {
+            let options = options(&path, file.is_none()).create_if_missing(false).pragma("query_only", "ON");
+            readers.push(options.connect().await.map_err(open)?);
+        }
+        let writer = Writer::start(Tx::writing(Connection::Sqlite(Lease::own(writer))), changes);
+        Ok(Self { readers: Readers::new(readers, config.acquire_timeout), writer, lock: Mutex::new(lock) })
+    }
+
+    /// Carries out what was taken, then closes all connections.
+    pub(super) async fn close(&self) {
+        self.writer.close().await;
+        self.readers.close().await;
+        self.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}
+
+fn options(path: &Path, memory: bool) -> SqliteConnectOptions {
+    let options = SqliteConnectOptions::new()
+        .filename(path)
+        .create_if_missing(true)
+        .foreign_keys(true)
+        // What is deleted is overwritten, so that erased data is not found in free pages.
+        .pragma("secure_delete", "ON")
+        .pragma("temp_store", "MEMORY")
+        .busy_timeout(BUSY_TIMEOUT)
+        .statement_cache_capacity(STATEMENTS)
+        .disable_statement_logging();
+    if memory {
+        return options.vfs("memdb");
+    }
+    options
+        .journal_mode(SqliteJournalMode::Wal)
+        // Each commit is synced: an acknowledged write survives a power failure.
+        .synchronous(SqliteSynchronous::Full)
+        .pragma("journal_size_limit", WAL_BYTES)
+}
+
+/// A name that connections of this process share, by SQLite's `memdb`.
+fn memory() -> PathBuf {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    PathBuf::from(format!("/pulse-{}", NEXT.fetch_add(1, Ordering::Relaxed)))
+}
+
+async fn close(connection: SqliteConnection) {
+    // What could go wrong is that the last checkpoint fails, which the next opening makes up for.
+    let _ = connection.close().await;
+}

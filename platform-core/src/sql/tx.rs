@@ -1,0 +1,195 @@
+//! A transaction, or a connection to read with: one type over both databases.
+
+use sqlx::Postgres;
+use sqlx::SqlStr;
+use sqlx::pool::PoolConnection;
+
+use super::changes::Announced;
+use super::row::{Inner, Row};
+use super::sqlite::Lease;
+use super::{Error, Query};
+
+/// Which SQL is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dialect {
+    /// SQLite.
+    Sqlite,
+    /// PostgreSQL.
+    Postgres,
+}
+
+/// A transaction within a job of [`Db::write`](super::Db::write), or a connection to read with from
+/// [`Db::read`](super::Db::read).
+///
+/// In a job, a statement that fails spoils the transaction: further ones get [`Error::Aborted`], and it does not commit,
+/// whatever the job returns. PostgreSQL is like that, and SQLite is made to be.
+pub struct Tx {
+    connection: Connection,
+    /// Whether a transaction is open, which a failing statement spoils.
+    writes: bool,
+    spoiled: Option<Spoiled>,
+    /// What subscribers are told after the commit.
+    pub(super) announced: Vec<Announced>,
+}
+
+pub(super) enum Connection {
+    Sqlite(Lease),
+    Postgres(PoolConnection<Postgres>),
+}
+
+/// What a failed statement did to the transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Spoiled {
+    /// It cannot succeed.
+    Failed,
+    /// Another transaction was in the way: the whole may be tried again.
+    Contended,
+}
+
+impl Tx {
+    pub(super) fn reading(connection: Connection) -> Self {
+        Self { connection, writes: false, spoiled: None, announced: Vec::new() }
+    }
+
+    pub(super) fn writing(connection: Connection) -> Self {
+        Self { writes: true, ..Self::reading(connection) }
+    }
+
+    /// Which SQL this transaction speaks.
+    pub fn dialect(&self) -> Dialect {
+        match self.connection {
+            Connection::Sqlite(_) => Dialect::Sqlite,
+            Connection::Postgres(_) => Dialect::Postgres,
+        }
+    }
+
+    /// Runs a statement; how many rows it changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn execute<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<u64, Error> {
+        let query = query.into();
+        self.ready()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let (sql, arguments) = query.sqlite()?;
+                let done = sqlx::query_with(sql, arguments).execute(connection.get()?).await;
+                done.map(|done| done.rows_affected())
+            }
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.postgres()?;
+                let done = sqlx::query_with(sql, arguments).execute(&mut **connection).await;
+                done.map(|done| done.rows_affected())
+            }
+        };
+        self.note(result)
+    }
+
+    /// The first row, if there is one.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn fetch_optional<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<Option<Row>, Error> {
+        let query = query.into();
+        self.ready()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let (sql, arguments) = query.sqlite()?;
+                let row = sqlx::query_with(sql, arguments).fetch_optional(connection.get()?).await;
+                row.map(|row| row.map(|row| Row(Inner::Sqlite(row))))
+            }
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.postgres()?;
+                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).await;
+                row.map(|row| row.map(|row| Row(Inner::Postgres(row))))
+            }
+        };
+        self.note(result)
+    }
+
+    /// The first row. That there is none does not spoil a transaction.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoRow`] when there is none, [`Error`].
+    pub async fn fetch_one<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<Row, Error> {
+        self.fetch_optional(query).await?.ok_or(Error::NoRow)
+    }
+
+    /// All rows, in memory: the statement has a `LIMIT`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn fetch_all<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<Vec<Row>, Error> {
+        let query = query.into();
+        self.ready()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => {
+                let (sql, arguments) = query.sqlite()?;
+                let rows = sqlx::query_with(sql, arguments).fetch_all(connection.get()?).await;
+                rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Sqlite(row))).collect())
+            }
+            Connection::Postgres(connection) => {
+                let (sql, arguments) = query.postgres()?;
+                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await;
+                rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Postgres(row))).collect())
+            }
+        };
+        self.note(result)
+    }
+
+    /// Several statements without parameters, for migrations.
+    pub(super) async fn script(&mut self, sql: SqlStr) -> Result<(), Error> {
+        self.ready()?;
+        let result = match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::raw_sql(sql).execute(connection.get()?).await.map(drop),
+            Connection::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+        };
+        self.note(result)
+    }
+
+    /// `BEGIN`, `COMMIT` and the like, which are not refused after a failure and do not count as one.
+    pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
+        match &mut self.connection {
+            Connection::Sqlite(connection) => sqlx::query(sql).execute(connection.get()?).await.map(drop),
+            Connection::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+        }
+        .map_err(Error::from)
+    }
+
+    /// What a failed statement did to the transaction since the last call.
+    pub(super) fn take_spoiled(&mut self) -> Option<Spoiled> {
+        self.spoiled.take()
+    }
+
+    pub(super) fn into_connection(self) -> Connection {
+        self.connection
+    }
+
+    fn ready(&self) -> Result<(), Error> {
+        if self.spoiled.is_some() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, Error> {
+        result.map_err(|error| {
+            let error = Error::from(error);
+            if self.writes {
+                let contended = matches!(error, Error::Contended(_));
+                self.spoiled = Some(if contended { Spoiled::Contended } else { Spoiled::Failed });
+            }
+            error
+        })
+    }
+}
+
+impl std::fmt::Debug for Tx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tx")
+            .field("dialect", &self.dialect())
+            .field("writes", &self.writes)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,1 @@
+//! platform-core as its users have it.
