@@ -1,5 +1,6 @@
 //! Drives a packager: frames in from the broadcast, playlists and parts out to whoever asks, journal to disk.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -23,6 +24,8 @@ pub struct Hls {
     /// The version of each topic that anybody waited for; one a rendition, so a handful.
     topics: RwLock<Vec<(Topic, watch::Sender<u64>)>>,
     announced: Mutex<Option<Announced>>,
+    /// The life has ended: what the disk refuses from here on is not tried again.
+    over: AtomicBool,
 }
 
 /// What the driver task holds.
@@ -48,6 +51,7 @@ impl Hls {
             window: RwLock::new(Window::new()),
             topics: RwLock::default(),
             announced: Mutex::default(),
+            over: AtomicBool::new(false),
         });
         let driven = Arc::clone(&hls);
         tokio::spawn(async move {
@@ -73,6 +77,11 @@ impl Hls {
     /// Takes the encoder's word for which tracks will come.
     pub fn announce(&self, announced: Announced) {
         *self.announced.lock().unwrap_or_else(PoisonError::into_inner) = Some(announced);
+    }
+
+    /// The life has ended, and another may begin: its journal is written no later than now.
+    pub(super) fn end(&self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 
     fn versions(&self, topic: Topic) -> watch::Receiver<u64> {
@@ -133,8 +142,8 @@ impl Driver {
                 self.take(now, message);
             }
             self.packager.handle_timeout(now);
-            self.publish().await;
-            if ended {
+            let published = self.publish().await;
+            if ended || !published {
                 return;
             }
         }
@@ -167,12 +176,14 @@ impl Driver {
         }
     }
 
-    /// Shows viewers what the packager made, in order, and only what the journal on disk covers.
-    async fn publish(&mut self) {
+    /// Shows viewers what the packager made, in order, and only what the journal on disk covers; `false` when the life ended before the
+    /// disk took the journal.
+    async fn publish(&mut self) -> bool {
         let mut changed = false;
         while let Some(event) = self.packager.poll_event() {
             match event {
-                Event::Journal(journal) => self.persist(journal).await,
+                Event::Journal(journal) if self.persist(&journal).await => {}
+                Event::Journal(_) => return false,
                 Event::Health(health) => self.report(&health),
                 event => {
                     let mut window = self.hls.window.write().unwrap_or_else(PoisonError::into_inner);
@@ -183,6 +194,7 @@ impl Driver {
         if changed {
             self.hls.notify();
         }
+        true
     }
 
     fn report(&self, health: &hls_packager::Health) {
@@ -196,24 +208,41 @@ impl Driver {
         }
     }
 
-    /// Syncs the journal before anything that depends on it is shown. While the disk refuses, HLS stands still; RTMP and FLV go on.
-    async fn persist(&self, journal: Journal) {
+    /// Syncs the journal before anything that depends on it is shown; whether that was possible before the life ended. While the disk
+    /// refuses, HLS stands still; RTMP and FLV go on.
+    async fn persist(&self, journal: &Journal) -> bool {
         let mut failed = false;
         loop {
+            // Asked before, so that a life that is over had its one try.
+            let over = self.hls.over.load(Ordering::Relaxed);
             let (store, stream, copy) = (self.store.clone(), self.stream.clone(), journal.clone());
             let error = match tokio::task::spawn_blocking(move || store.save(&stream, &copy)).await {
-                Ok(Ok(())) if failed => {
-                    return tracing::info!(stream = %self.stream, "the playlist journal is written again");
+                Ok(Ok(())) => {
+                    if failed {
+                        tracing::info!(stream = %self.stream, "the playlist journal is written again");
+                    }
+                    return true;
                 }
-                Ok(Ok(())) => return,
                 Ok(Err(error)) => error.to_string(),
                 Err(error) => error.to_string(),
             };
-            // A disk may be full for hours: once is enough.
-            if !std::mem::replace(&mut failed, true) {
-                tracing::error!(stream = %self.stream, error, "cannot write the playlist journal; HLS waits for the disk");
+            self.report_disk(&error, std::mem::replace(&mut failed, true));
+            if over {
+                return false;
             }
             tokio::time::sleep(JOURNAL_RETRY).await;
+        }
+    }
+
+    /// Says that the journal could not be written; in the log once, as a disk may be full for hours.
+    fn report_disk(&self, error: &str, known: bool) {
+        let code = "journal_not_written";
+        let detail = format!(
+            "the playlist journal cannot be written ({error}): HLS waits for the disk, RTMP and FLV go on"
+        );
+        self.health.report(SystemTime::now(), code, detail);
+        if !known {
+            tracing::error!(stream = %self.stream, code, error, "cannot write the playlist journal; HLS waits for the disk");
         }
     }
 }

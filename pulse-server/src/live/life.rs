@@ -93,6 +93,9 @@ impl Life {
         let mut source = self.source();
         source.generation = NOBODY;
         source.publisher.end();
+        if let Some(hls) = &self.hls {
+            hls.end();
+        }
     }
 
     /// Announces the tracks of what follows.

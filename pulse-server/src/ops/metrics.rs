@@ -43,6 +43,20 @@ pub(super) fn render(app: &App) -> String {
     each("pulse_stream_retained_bytes", "gauge", "Media held for joining players.", &|life, _| {
         life.broadcast.retained_bytes() as f64
     });
+    page.family(
+        "pulse_stream_issues_total",
+        "counter",
+        "How often something was wrong in this life, by the code of `health`.",
+    );
+    for (id, life, _) in &lives {
+        for issue in life.health.issues() {
+            page.sample(
+                "pulse_stream_issues_total",
+                &format!("{{stream=\"{id}\",code=\"{}\"}}", issue.code),
+                issue.count,
+            );
+        }
+    }
     page.family("pulse_stream_viewers", "gauge", "Viewers by protocol.");
     for (id, life, _) in &lives {
         let hls = viewers.get(id).copied().unwrap_or(0);

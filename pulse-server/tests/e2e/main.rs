@@ -18,6 +18,7 @@ mod browser;
 mod codecs;
 mod demo;
 mod enhanced;
+mod full_disk;
 mod grace;
 mod hostile;
 mod hostile_media;
