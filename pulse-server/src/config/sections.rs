@@ -149,7 +149,8 @@ settings! {
         /// What happens when an encoder connects with the key of a stream that is live: `accept` lets it take over (the earlier
         /// connection is usually dead), `reject` refuses it until the earlier one has gone.
         takeover: Takeover = Takeover::Accept, Any, NewConnections;
-        /// Seconds after which a publisher that sends nothing is dropped.
+        /// Seconds after which a publisher is dropped that sends no whole audio, video or data message, nor a good part of one (16
+        /// KiB). Pings, acknowledgements and commands are not enough.
         silent_timeout_s: u64 = 10, 1..=300, NewConnections;
         /// How many streams may be live at the same time in open mode.
         max_open_streams: usize = 100, 1..=10_000, Live;

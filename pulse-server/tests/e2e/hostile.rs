@@ -9,7 +9,7 @@ use crate::support::feed::{Feed, publish_file};
 use crate::support::play;
 use crate::support::process::{Process, command, succeeded};
 use crate::support::rtmp_wire::{Wire, amf_key, amf_number, amf_string, chunk_continued, chunk_start};
-use crate::support::server::{Pulse, Setup};
+use crate::support::server::{Pulse, Setup, key_of};
 use crate::support::viewer::{self, Viewer};
 use crate::support::{seats, wait};
 
@@ -33,7 +33,7 @@ struct Bystander {
 
 impl Bystander {
     fn start() -> Self {
-        let pulse = Setup::new().stream(ID).start();
+        let pulse = Setup::new().stream(ID).stream("seat").start();
         let encoder = Feed::new().publish("encoder", pulse.stage().path(), &pulse.publish_url(ID));
         pulse.wait_playable(ID);
         let viewer = Viewer::join(&pulse, ID);
@@ -86,6 +86,29 @@ fn a_peer_that_connects_and_never_publishes_is_cut_at_its_deadline() {
     let mut wire = Wire::connected(bystander.pulse.rtmp_address(), "live");
     let took = wire.closed_within(Duration::from_secs(14)).unwrap_or_else(|open| panic!("{open}"));
     assert!(took > Duration::from_secs(5), "it was cut after {took:?} already");
+    bystander.assert_untouched();
+}
+
+/// Somebody with a key who only wants to keep the seat: a byte now and then, and a ping, and never a message.
+#[test]
+fn a_publisher_that_trickles_is_cut() {
+    let _seats = seats::some();
+    let bystander = Bystander::start();
+    let mut wire = Wire::connected(bystander.pulse.rtmp_address(), "live");
+    wire.publish(&key_of("seat"));
+    bystander.pulse.wait_live("seat");
+    let started = Instant::now();
+    // A video message of 60,000 bytes in chunks of 128.
+    wire.send(&[chunk_start(4, 0, 60_000, 9, 1), vec![0; 128]].concat()).unwrap();
+    let ping = [chunk_start(2, 0, 6, 4, 0), vec![0, 6, 0, 0, 0, 0]].concat();
+    while started.elapsed() < Duration::from_secs(9) {
+        wire.send(&ping).unwrap();
+        wire.send(&[chunk_continued(4), vec![0; 128]].concat()).unwrap();
+        thread::sleep(Duration::from_millis(500));
+    }
+    wire.closed_within(Duration::from_secs(4)).unwrap_or_else(|open| panic!("{open}"));
+    let log = bystander.pulse.log();
+    assert!(log.contains("timed out waiting for media"), "{log}");
     bystander.assert_untouched();
 }
 

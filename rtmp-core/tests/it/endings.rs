@@ -69,6 +69,67 @@ fn trap_19_a_silent_publisher_is_half_open() {
     assert_eq!(reason(&wire), CloseReason::Timeout(Awaited::Media));
 }
 
+/// The header of a video message of a megabyte, on a chunk stream of its own, whose chunks are as long as the message.
+fn begin_long_message(wire: &mut Wire) {
+    wire.message(MessageKind::SET_CHUNK_SIZE, 0, 0, &(1_u32 << 20).to_be_bytes());
+    wire.bytes(&[0x07, 0, 0, 0, 0x10, 0, 0, 9, 1, 0, 0, 0]);
+}
+
+#[test]
+fn a_publisher_that_trickles_and_completes_nothing_is_silent() {
+    let mut wire = Wire::publishing();
+    begin_long_message(&mut wire);
+    for _ in 0..9 {
+        wire.wait(secs(1));
+        wire.bytes(&[0; 1_000]);
+    }
+    assert_eq!(wire.closed(), None);
+    wire.wait(secs(1));
+    assert_eq!(reason(&wire), CloseReason::Timeout(Awaited::Media));
+}
+
+#[test]
+fn a_publisher_whose_uplink_takes_minutes_for_one_picture_is_not_silent() {
+    let mut wire = Wire::publishing();
+    begin_long_message(&mut wire);
+    for _ in 0..120 {
+        wire.wait(secs(1));
+        // 32 kbit/s.
+        wire.bytes(&[0; 4_000]);
+        assert_eq!(wire.closed(), None);
+    }
+}
+
+#[test]
+fn a_publisher_that_only_pings_acknowledges_and_commands_is_silent() {
+    let mut wire = Wire::publishing();
+    for second in 0..10_u32 {
+        assert_eq!(wire.closed(), None, "after {second} s");
+        wire.message(MessageKind::ACKNOWLEDGEMENT, 0, 0, &second.to_be_bytes());
+        wire.message(MessageKind::USER_CONTROL, 0, 0, &[0, 6, 0, 0, 0, 0]);
+        wire.command(0, "FCPublish", 6.0, &[Value::Null, "key".into()]);
+        wire.wait(secs(1));
+    }
+    assert_eq!(reason(&wire), CloseReason::Timeout(Awaited::Media));
+}
+
+#[test]
+fn a_publisher_that_pauses_its_picture_is_heard_by_its_sound_or_by_empty_messages() {
+    for (kind, body) in [
+        (MessageKind::AUDIO, &[0xaf, 1, 0x21, 0x10][..]),
+        (MessageKind::AUDIO, &[]),
+        (MessageKind::VIDEO, &[]),
+        (MessageKind::DATA_AMF0, &[2, 0, 1, b'x']),
+    ] {
+        let mut wire = Wire::publishing();
+        for n in 0..10 {
+            wire.wait(secs(9));
+            wire.message(kind, n * 9_000, 1, body);
+            assert_eq!(wire.closed(), None, "{kind:?}");
+        }
+    }
+}
+
 #[test]
 fn a_handshake_has_five_seconds() {
     let mut wire = Wire::new(Config::default());

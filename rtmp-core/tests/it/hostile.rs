@@ -165,6 +165,7 @@ fn commands_are_counted() {
         for _ in 0..40 {
             wire.command(0, "ping", 2.0, &[Value::Null]);
         }
+        wire.message(MessageKind::AUDIO, round * 1_000, 1, &[]);
         wire.wait(std::time::Duration::from_secs(1));
         assert_eq!(wire.closed(), None, "{round}");
     }

@@ -7,6 +7,7 @@ use bytes::{Bytes, BytesMut};
 use super::super::CloseReason;
 use super::super::clock::after;
 use super::super::link::on;
+use super::heard::Heard;
 use super::request::{Asked, Ending, PlayStart, Rejection, Ticket};
 use super::{Phase, ServerSession};
 use crate::amf::{Object, Value};
@@ -58,7 +59,7 @@ impl ServerSession {
         self.link.send(Control::StreamBegin(asked.stream_id));
         self.send_status(asked.stream_id, "status", "NetStream.Publish.Start", "Publishing.");
         let demuxer = Box::new(Demuxer::new(self.config.limits.flv));
-        self.phase = Phase::Publishing { stream_id: asked.stream_id, demuxer, heard: now };
+        self.phase = Phase::Publishing { stream_id: asked.stream_id, demuxer, heard: Heard::new(now) };
         self.handle_input(now, &stash);
     }
 

@@ -40,7 +40,7 @@ pub struct Timeouts {
     /// From the request to its acceptance or rejection by us. Default 15 s: an authority's two seconds and the delay before a
     /// wrong key is answered fit.
     pub decision: Duration,
-    /// How long a publisher may send nothing at all. Default 10 s.
+    /// How long a publisher may send no whole media message, nor 16 KiB of one. Default 10 s.
     pub publisher_silent: Duration,
     /// How often a player is pinged, so that a dead connection is noticed while nothing is played. Default 30 s. A player who
     /// does not answer is not dropped for that: some never do.

@@ -8,8 +8,22 @@ use crate::command::Command;
 use crate::flv::Media;
 use crate::message::{Message, MessageKind};
 
+/// Messages that say that somebody publishes.
+const MEDIA: [MessageKind; 5] = [
+    MessageKind::AUDIO,
+    MessageKind::VIDEO,
+    MessageKind::DATA_AMF0,
+    MessageKind::DATA_AMF3,
+    MessageKind::AGGREGATE,
+];
+
 impl ServerSession {
     pub(super) fn receive(&mut self, message: Message) -> Result<(), ProtocolError> {
+        if let Phase::Publishing { heard, .. } = &mut self.phase
+            && MEDIA.contains(&message.header.kind)
+        {
+            heard.media(self.now);
+        }
         match message.header.kind {
             MessageKind::COMMAND_AMF0 | MessageKind::COMMAND_AMF3 => {
                 let command = Command::parse(&message, self.config.limits.amf);

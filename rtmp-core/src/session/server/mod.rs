@@ -4,6 +4,7 @@ mod answers;
 mod commands;
 mod config;
 mod event;
+mod heard;
 mod media;
 mod request;
 
@@ -23,6 +24,7 @@ pub use event::Event;
 pub use request::{Ending, PlayRequest, PlayStart, PublishKind, PublishRequest, Rejection, Ticket};
 
 use commands::Rate;
+use heard::Heard;
 use request::Asked;
 
 /// One connection of an encoder or a player.
@@ -51,7 +53,7 @@ enum Phase {
     Handshake { until: Instant },
     Commands { until: Instant },
     Deciding { asked: Asked, until: Instant, stash: Vec<u8> },
-    Publishing { stream_id: u32, demuxer: Box<Demuxer>, heard: Instant },
+    Publishing { stream_id: u32, demuxer: Box<Demuxer>, heard: Heard },
     Playing { stream_id: u32, ping: Instant },
     Closed,
 }
@@ -101,6 +103,9 @@ impl ServerSession {
     /// 64 KiB at a time and polls in between queues at most 3 MiB, for the moment and once a thread.
     pub fn handle_input(&mut self, now: Instant, input: &[u8]) {
         self.now = now;
+        if let Phase::Publishing { heard, .. } = &mut self.phase {
+            heard.bytes(now, input.len());
+        }
         let mut input = input;
         if let Err(error) = self.read(&mut input) {
             self.close(CloseReason::Protocol(error));
@@ -121,7 +126,7 @@ impl ServerSession {
             Phase::Handshake { until } => (*until, Awaited::Handshake),
             Phase::Commands { until } => (*until, Awaited::Request),
             Phase::Deciding { until, .. } => (*until, Awaited::Decision),
-            Phase::Publishing { heard, .. } => (after(*heard, timeouts.publisher_silent), Awaited::Media),
+            Phase::Publishing { heard, .. } => (after(heard.at(), timeouts.publisher_silent), Awaited::Media),
             Phase::Playing { ping, .. } => {
                 if now >= *ping {
                     *ping = after(now, timeouts.ping_interval);
@@ -170,7 +175,7 @@ impl ServerSession {
     fn deadline(&self) -> Instant {
         match &self.phase {
             Phase::Handshake { until } | Phase::Commands { until } | Phase::Deciding { until, .. } => *until,
-            Phase::Publishing { heard, .. } => after(*heard, self.config.timeouts.publisher_silent),
+            Phase::Publishing { heard, .. } => after(heard.at(), self.config.timeouts.publisher_silent),
             Phase::Playing { ping, .. } => *ping,
             Phase::Closed => never(self.now),
         }
@@ -183,7 +188,6 @@ impl ServerSession {
                 Phase::Deciding { stash, .. } => {
                     return keep(stash, input, self.config.limits.impatient_bytes);
                 }
-                Phase::Publishing { heard, .. } => *heard = self.now,
                 _ => {}
             }
             match self.link.read(input)? {
