@@ -24,6 +24,8 @@ pub mod problem;
 pub mod secret;
 #[cfg(feature = "sql")]
 pub mod sql;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod time;
 
 pub use address::AddressPolicy;

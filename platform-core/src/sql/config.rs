@@ -53,6 +53,9 @@ pub struct Config {
     pub connections: u32,
     /// How long a reader waits for a connection, and a connection for PostgreSQL. 5 s by default.
     pub acquire_timeout: Duration,
+    /// How long a job of [`Db::write`](super::Db::write) may run. 10 s by default. On SQLite everybody's writes wait for it, so
+    /// a job waits for nothing but its statements.
+    pub job_timeout: Duration,
     /// PostgreSQL: how often [changes](super::changes) of other processes are looked for without having been notified. 1 s
     /// by default.
     pub poll_interval: Duration,
@@ -66,6 +69,7 @@ impl Config {
             readers: 4,
             connections: 16,
             acquire_timeout: Duration::from_secs(5),
+            job_timeout: Duration::from_secs(10),
             poll_interval: Duration::from_secs(1),
         }
     }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 
 use super::changes::{Changes, Hub};
-use super::job::{BoxFuture, JOB_TIMEOUT, Typed};
+use super::job::{BoxFuture, Typed};
 use super::migrate;
 use super::postgres::Postgres;
 use super::sqlite::Sqlite;
@@ -20,6 +20,7 @@ pub struct Db(Arc<Inner>);
 
 struct Inner {
     backend: Backend,
+    job_timeout: Duration,
     changes: Arc<Hub>,
 }
 
@@ -45,7 +46,7 @@ impl Db {
                 Backend::Postgres(Postgres::open(url, &config, Arc::clone(&changes)).await?)
             }
         };
-        Ok(Self(Arc::new(Inner { backend, changes })))
+        Ok(Self(Arc::new(Inner { backend, job_timeout: config.job_timeout, changes })))
     }
 
     /// Which SQL is spoken.
@@ -84,7 +85,7 @@ impl Db {
     ///
     /// Once this was polled, the work is carried out even if the future is dropped. It may run more than once (on PostgreSQL
     /// when other transactions are in its way, four times at most), so it must not do anything but through the transaction;
-    /// 10 s at most.
+    /// [`Config::job_timeout`] at most.
     ///
     /// # Errors
     ///
@@ -96,7 +97,7 @@ impl Db {
         E: From<Error> + Send + 'static,
         F: for<'t> Fn(&'t mut Tx, &'t I) -> BoxFuture<'t, Result<T, E>> + Send + Sync + 'static,
     {
-        self.write_within(JOB_TIMEOUT, input, work).await
+        self.write_within(self.0.job_timeout, input, work).await
     }
 
     /// [`write`](Self::write) with another limit of time.
@@ -149,6 +150,7 @@ impl Db {
             Backend::Sqlite(sqlite) => sqlite.close().await,
             Backend::Postgres(postgres) => postgres.close().await,
         }
+        self.0.changes.close();
     }
 }
 

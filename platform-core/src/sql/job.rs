@@ -15,9 +15,6 @@ use super::{Error, Tx};
 /// A future on the heap, as jobs return it: `Box::pin(async move { … })`.
 pub type BoxFuture<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
 
-/// How long a job may run, 10 s. On SQLite everybody's writes wait for it, so a job waits for nothing but its statements.
-pub(super) const JOB_TIMEOUT: Duration = Duration::from_secs(10);
-
 /// How a job went.
 #[derive(Debug)]
 pub(super) enum Ran {
@@ -47,7 +44,7 @@ pub(super) struct Typed<I, T, E, F> {
 }
 
 impl<I, T, E, F> Typed<I, T, E, F> {
-    /// A job that may run for `limit`, [`JOB_TIMEOUT`] as a rule.
+    /// A job that may run for `limit`.
     pub(super) fn new(input: I, work: F, limit: Duration, reply: oneshot::Sender<Result<T, E>>) -> Self {
         Self { input, work, limit, outcome: None, reply }
     }

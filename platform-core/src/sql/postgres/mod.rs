@@ -4,12 +4,13 @@ mod follow;
 
 use std::str::FromStr as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
 use sqlx::{ConnectOptions as _, Postgres as Pg};
-use tokio::sync::{Notify, OnceCell, Semaphore};
+use tokio::sync::{Notify, OnceCell, Semaphore, TryAcquireError};
 use tokio::time::sleep;
 
 use super::changes::Hub;
@@ -33,7 +34,7 @@ const STATEMENTS: usize = 256;
 /// What every session is set to. A commit is on the server's disk before it is answered; nothing waits for ever.
 const SETTINGS: [(&str, &str); 5] = [
     ("synchronous_commit", "on"),
-    ("default_transaction_isolation", "read\\ committed"),
+    ("default_transaction_isolation", "read committed"),
     ("statement_timeout", "10s"),
     ("lock_timeout", "5s"),
     ("idle_in_transaction_session_timeout", "30s"),
@@ -43,6 +44,7 @@ pub(super) struct Postgres {
     readers: PgPool,
     shared: Arc<Shared>,
     jobs: Arc<Semaphore>,
+    closing: AtomicBool,
     following: OnceCell<()>,
     poll_interval: Duration,
 }
@@ -67,7 +69,10 @@ impl Postgres {
             .statement_cache_capacity(STATEMENTS)
             .options(SETTINGS)
             .disable_statement_logging();
-        let place = format!("postgres://{}:{}", options.get_host(), options.get_port());
+        let place = match options.get_socket() {
+            Some(folder) => format!("postgres://{}", folder.display()),
+            None => format!("postgres://{}:{}", options.get_host(), options.get_port()),
+        };
         let open = |cause: sqlx::Error| Error::Open { place: place.clone(), cause: Arc::new(cause) };
         let pool = || {
             PgPoolOptions::new()
@@ -87,6 +92,7 @@ impl Postgres {
             readers,
             shared,
             jobs: Arc::new(Semaphore::new(JOBS)),
+            closing: AtomicBool::new(false),
             following: OnceCell::new(),
             poll_interval: config.poll_interval,
         })
@@ -99,8 +105,9 @@ impl Postgres {
     /// Takes a job. It is carried out from here on, whoever waits for it.
     pub(super) fn take(&self, job: Box<dyn Job>) -> Result<(), Error> {
         let permit = Arc::clone(&self.jobs).try_acquire_owned().map_err(|error| match error {
-            tokio::sync::TryAcquireError::NoPermits => Error::Busy,
-            tokio::sync::TryAcquireError::Closed => Error::Closed,
+            // A close waits for all permits, so nobody gets one behind it.
+            TryAcquireError::NoPermits if !self.closing.load(Ordering::Relaxed) => Error::Busy,
+            TryAcquireError::NoPermits | TryAcquireError::Closed => Error::Closed,
         })?;
         let shared = Arc::clone(&self.shared);
         tokio::spawn(async move {
@@ -121,12 +128,12 @@ impl Postgres {
     }
 
     pub(super) async fn close(&self) {
+        self.closing.store(true, Ordering::Relaxed);
         // All permits come back when all jobs are done.
         let all = self.jobs.acquire_many(JOBS as u32).await;
         self.jobs.close();
         drop(all);
         self.shared.closed.notify_waiters();
-        self.shared.changes.close();
         self.shared.writers.close().await;
         self.readers.close().await;
     }
@@ -135,7 +142,6 @@ impl Postgres {
 impl Drop for Postgres {
     fn drop(&mut self) {
         self.shared.closed.notify_waiters();
-        self.shared.changes.close();
     }
 }
 
