@@ -107,8 +107,10 @@ fn a_publisher_that_trickles_is_cut() {
         thread::sleep(Duration::from_millis(500));
     }
     wire.closed_within(Duration::from_secs(4)).unwrap_or_else(|open| panic!("{open}"));
-    let log = bystander.pulse.log();
-    assert!(log.contains("timed out waiting for media"), "{log}");
+    wait::until("the log to say why", PATIENCE, || {
+        let log = bystander.pulse.log();
+        wait::check(log.contains("timed out waiting for media"), log)
+    });
     bystander.assert_untouched();
 }
 
