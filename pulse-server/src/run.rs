@@ -44,6 +44,15 @@ fn raise_file_limit() {
     }
 }
 
+/// Makes a write beyond the limit of a file's size fail as one to a full disk does, where it would end the process. The handler stays when
+/// its receiver goes.
+fn survive_file_size_limit() {
+    let size_exceeded = SignalKind::from_raw(rustix::process::Signal::XFSZ.as_raw());
+    if let Err(error) = signal(size_exceeded) {
+        tracing::warn!(%error, "a limit of file sizes may end this process");
+    }
+}
+
 fn block_on(work: impl Future<Output = Result<(), Failure>>) -> Result<(), Failure> {
     raise_file_limit();
     tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
@@ -59,6 +68,7 @@ async fn serve(sources: Sources) -> Result<(), Failure> {
 
 /// Starts a server and says where it listens.
 pub(crate) async fn start(config: Config) -> Result<Server, Failure> {
+    survive_file_size_limit();
     let folder = config.data_dir.clone();
     let server = Server::start(config).await?;
     let shown = |address: Option<std::net::SocketAddr>| {

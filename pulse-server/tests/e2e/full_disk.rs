@@ -10,7 +10,7 @@ use crate::support::feed::Feed;
 use crate::support::follower::Follow;
 use crate::support::play::Play;
 use crate::support::playback::Playback;
-use crate::support::process::Process;
+use crate::support::process::{Process, command};
 use crate::support::server::{Pulse, Setup};
 use crate::support::viewer::{self, Viewer};
 use crate::support::{seats, wait};
@@ -115,6 +115,28 @@ fn a_disk_that_fills_up_in_the_middle_of_a_life_shows_nothing_that_it_did_not_ta
         viewer::assert_decodes(pulse.stage(), "viewer", follow, &playback);
     }
     pulse.assert_sound();
+}
+
+/// `ulimit -f` or systemd's LimitFSIZE: the kernel sends a signal that ends whoever does not expect it. The log is a file, too.
+#[test]
+fn a_limit_of_file_sizes_ends_neither_the_server_nor_its_streams() {
+    let _seats = seats::all();
+    let mut pulse = start(60);
+    limit_file_size(&pulse, "0:unlimited");
+    let _encoder = publish(&pulse, "encoder", ID);
+    let detail = pulse.wait_health(ID, "journal_not_written", PATIENCE);
+    assert!(detail.contains("File too large"), "{detail}");
+    Play::new(pulse.rtmp_url(ID), 2).run("rtmp", pulse.stage()).assert_clean("rtmp", 1.8);
+    limit_file_size(&pulse, "unlimited");
+    pulse.wait_playable(ID);
+    pulse.assert_sound();
+}
+
+fn limit_file_size(pulse: &Pulse, limit: &str) {
+    let mut prlimit = command("prlimit");
+    prlimit.args([&format!("--fsize={limit}"), "--pid", &pulse.process().pid().to_string()]);
+    let mut prlimit = Process::start("prlimit", prlimit, pulse.stage().path());
+    assert!(prlimit.wait(PATIENCE).success(), "{}", prlimit.errors());
 }
 
 /// Lives that ended while their journal could not be written are done with: none of them comes back to overwrite what a later one wrote.
