@@ -322,7 +322,7 @@ impl Rig {
                 self.checkers.clear();
                 self.renditions = settled.renditions.iter().map(|rendition| rendition.id).collect();
             }
-            Event::Added(rendition) if !self.renditions.contains(&rendition.id) => {
+            Event::Added { rendition, .. } if !self.renditions.contains(&rendition.id) => {
                 self.renditions.push(rendition.id)
             }
             Event::Part(part) => {

@@ -18,9 +18,15 @@ pub enum Event {
     Journal(Journal),
     /// A life began: its tracks have settled and its targets are fixed. Everything after it belongs to this life.
     Settled(Arc<Settled>),
-    /// A rendition for new viewers, whose track came after the others had settled; or what a known one carries from now on. The
-    /// segments before it are gaps.
-    Added(Rendition),
+    /// A rendition for new viewers, whose track came after the others had settled.
+    Added {
+        /// The rendition.
+        rendition: Rendition,
+        /// Another one, whose newest complete segment ends where this one begins: its segments up to there are gaps here.
+        after: RenditionId,
+    },
+    /// What a known rendition carries from now on.
+    Changed(Rendition),
     /// A segment begins without a key frame, so EXT-X-INDEPENDENT-SEGMENTS is not true any more.
     Dependent,
     /// An init segment. CMAF only.

@@ -12,12 +12,15 @@ pub struct Folder {
 }
 
 impl Folder {
-    /// The folder, without what was in it.
+    /// The folder, without what was in it but for what was found by fuzzing, whose names begin with `found_`.
     pub fn empty(path: &Path) -> io::Result<Self> {
-        if path.exists() {
-            fs::remove_dir_all(path)?;
-        }
         fs::create_dir_all(path)?;
+        for entry in fs::read_dir(path)? {
+            let entry = entry?;
+            if !entry.file_name().to_string_lossy().starts_with("found_") {
+                fs::remove_file(entry.path())?;
+            }
+        }
         Ok(Self { path: path.to_owned(), files: 0 })
     }
 

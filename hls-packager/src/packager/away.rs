@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use media_core::Frame;
 
 use super::feed::Feed;
-use super::lane::Lane;
+use super::lane::{Lane, MAX_FILL_S};
 use super::life::{Life, lead_of, to_ns};
 use super::outbox::Outbox;
 use crate::health::Health;
@@ -80,7 +80,7 @@ impl Life {
             let Some(away) = &mut self.away else { return };
             away.parts += 1;
             let until_ns = away.from_ns + (part.as_nanos() as i64).saturating_mul(away.parts as i64);
-            self.fill_all(until_ns, out);
+            self.gap_until(until_ns, out);
         }
     }
 
@@ -129,8 +129,7 @@ impl Life {
         let passed = now.saturating_duration_since(away.since).as_nanos();
         let until_ns = away.from_ns.saturating_add(i64::try_from(passed).unwrap_or(i64::MAX));
         let until_ns = self.lanes.iter().map(Lane::end_ns).fold(until_ns, i64::max);
-        self.cut_if_too_long_until(until_ns, out);
-        self.fill_all(until_ns, out);
+        self.gap_until(until_ns, out);
         self.leader = index;
         self.wants_discontinuity = false;
         self.cut_all(true, out);
@@ -150,14 +149,25 @@ impl Life {
         self.welcome(out);
     }
 
-    /// Begins a segment where a gap up to this moment, a part at most, would make the open one too long.
-    fn cut_if_too_long_until(&mut self, until_ns: i64, out: &mut Outbox) {
-        let too_long = self.lanes.iter().any(|lane| {
-            let rest = u64::try_from(until_ns.saturating_sub(lane.end_ns())).unwrap_or(0);
-            lane.segment_given() + Duration::from_nanos(rest) > self.targets.longest_segment()
-        });
-        if too_long {
-            self.cut_all(false, out);
+    /// Fills all lanes up to the same moment, in segments that are not too long. Some lanes have more to fill than others.
+    fn gap_until(&mut self, until_ns: i64, out: &mut Outbox) {
+        let longest = self.targets.longest_segment();
+        let first_ns = self.lanes.iter().map(Lane::end_ns).min().unwrap_or(until_ns);
+        let until_ns = until_ns.min(first_ns.saturating_add(MAX_FILL_S * 1_000_000_000));
+        loop {
+            let too_long = |lane: &Lane| {
+                let rest = u64::try_from(until_ns.saturating_sub(lane.end_ns())).unwrap_or(0);
+                lane.segment_given() + Duration::from_nanos(rest) > longest
+            };
+            if self.lanes.iter().any(too_long) {
+                self.cut_all(false, out);
+            }
+            let full_ns = self.lanes.iter().map(Lane::segment_start_ns).min().unwrap_or(until_ns);
+            let full_ns = full_ns.saturating_add(longest.as_nanos() as i64);
+            self.fill_all(full_ns.min(until_ns), out);
+            if full_ns >= until_ns {
+                return;
+            }
         }
     }
 
@@ -188,7 +198,8 @@ impl Life {
         let ahead_ns = waiting.map(|waiting| waiting.at_ns).max();
         let part_ns = i64::from(self.targets.part_ms) * 1_000_000;
         if let (Some(ahead_ns), Some(lane)) = (ahead_ns, self.lanes.get(leading))
-            && ahead_ns > lane.end_ns() + part_ns
+            && (ahead_ns > lane.end_ns() + part_ns
+                || ahead_ns - self.first_begins_ns() > self.targets.longest_segment().as_nanos() as i64)
         {
             // The others are ahead: there have to be cuts for them.
             let to = lane.to_ticks(ahead_ns);
@@ -201,6 +212,17 @@ impl Life {
             lane.flush(None, &self.cuts, out);
         }
         self.lanes.iter().map(Lane::end_ns).max().unwrap_or(0)
+    }
+
+    /// Where the newest segment begins in the lane that begins it first; those which are not there yet begin it less than a part early.
+    fn first_begins_ns(&self) -> i64 {
+        let newest = self.cuts.newest();
+        let part_ns = i64::from(self.targets.part_ms) * 1_000_000;
+        let begins = self.lanes.iter().map(|lane| match lane.media_sequence() == newest.media_sequence {
+            true => lane.segment_start_ns(),
+            false => newest.at_ns.saturating_sub(part_ns),
+        });
+        begins.min().unwrap_or(newest.at_ns)
     }
 
     /// Fills all lanes up to the same moment.

@@ -1,5 +1,7 @@
 //! The other lanes: cut where the leading one is, whenever their frames come.
 
+use super::cuts::Cut;
+use super::feed::{Feed, Waiting};
 use super::lane::Lane;
 use super::lead::report_late;
 use super::life::Life;
@@ -9,6 +11,8 @@ use super::outbox::Outbox;
 enum Step {
     /// Its frames have reached where the next segment begins, or will not come.
     Cross,
+    /// The next segment begins there, but its frames up to there would make this one too long.
+    CrossEarly,
     /// Its first waiting frame belongs to the open segment.
     Place,
     /// Nothing comes for it: a gap up to this moment, in life time.
@@ -44,6 +48,7 @@ impl Life {
         match self.next_step(index, certain_ns) {
             Step::Wait => return false,
             Step::Cross => self.cross(index, out),
+            Step::CrossEarly => self.cross_early(index, out),
             Step::Place => self.place_waiting(index, out),
             Step::Gap(until_ns) => {
                 let lane = self.feeds.get(index).map_or(0, |feed| feed.lane);
@@ -63,11 +68,22 @@ impl Life {
         match (feed.first_waiting(), next) {
             (Some(waiting), Some(cut)) if waiting.at_ns >= cut.at_ns => Step::Cross,
             (None, Some(cut)) if lane.edge_ns() >= cut.at_ns || feed.idle() => Step::Cross,
+            (Some(waiting), Some(_)) if self.too_long_with(waiting, feed, lane) => Step::CrossEarly,
             (Some(_), Some(_)) => Step::Place,
-            (Some(waiting), None) if waiting.at_ns < certain_ns => Step::Place,
+            (Some(waiting), None)
+                if waiting.at_ns < certain_ns && !self.too_long_with(waiting, feed, lane) =>
+            {
+                Step::Place
+            }
             (None, None) if feed.idle() => self.gap_of(lane, feed.stalled, certain_ns),
             _ => Step::Wait,
         }
+    }
+
+    /// Whether the open segment would be too long for TARGETDURATION with this frame: it can have begun almost a part before its cut.
+    fn too_long_with(&self, waiting: &Waiting, feed: &Feed, lane: &Lane) -> bool {
+        let ends = waiting.frame.dts.0.saturating_add(feed.placing(&waiting.frame.data).interval);
+        !lane.segment_is_empty() && lane.segment_until(ends) > self.targets.longest_following()
     }
 
     /// A lane for which nothing comes stays behind by what its frames may be late once they come again.
@@ -78,7 +94,9 @@ impl Life {
             false => 0,
         };
         let until_ns = lane.end_ns() + part_ns - 2_000_000;
-        match until_ns <= certain_ns - behind_ns && until_ns > lane.end_ns() {
+        let longest_ns = self.targets.longest_following().as_nanos() as i64;
+        let fits = lane.segment_is_empty() || until_ns - lane.segment_start_ns() <= longest_ns;
+        match fits && until_ns <= certain_ns - behind_ns && until_ns > lane.end_ns() {
             true => Step::Gap(until_ns),
             false => Step::Wait,
         }
@@ -96,8 +114,24 @@ impl Life {
         if missing > lane.part_max() - interval || lane.segment_is_empty() {
             // A segment is never empty. What is missing of a part can be part of the next segment's first.
             let at_least = begins - missing + 1;
-            lane.fill(begins.max(at_least), &self.cuts, out);
+            let at_most = lane.segment_start().saturating_add(lane.ticks(self.targets.longest_following()));
+            lane.fill(begins.min(at_most).max(at_least), &self.cuts, out);
         }
+        self.begin_next(index, cut, out);
+    }
+
+    /// The same before its frames have reached the cut: they are in the next segment.
+    fn cross_early(&mut self, index: usize, out: &mut Outbox) {
+        let Some(feed) = self.feeds.get(index) else { return };
+        let Some(lane) = self.lanes.get_mut(feed.lane) else { return };
+        let Some(cut) = self.cuts.find(lane.media_sequence() + 1).copied() else { return };
+        lane.flush(None, &self.cuts, out);
+        self.begin_next(index, cut, out);
+    }
+
+    fn begin_next(&mut self, index: usize, cut: Cut, out: &mut Outbox) {
+        let Some(feed) = self.feeds.get(index) else { return };
+        let Some(lane) = self.lanes.get_mut(feed.lane) else { return };
         lane.next_segment(&self.cuts, out);
         if let Some(closed) = self.closed.get_mut(feed.lane) {
             *closed = out.now().instant;

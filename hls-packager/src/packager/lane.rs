@@ -28,7 +28,7 @@ pub const MAX_PART_BYTES: usize = 32 * 1024 * 1024;
 pub const MAX_PART_FRAMES: usize = 4_096;
 
 /// The longest gap that is filled at once, in seconds: longer than the longest grace period.
-const MAX_FILL_S: i64 = 2 * 3_600;
+pub(super) const MAX_FILL_S: i64 = 2 * 3_600;
 
 /// A rendition's muxer.
 #[derive(Debug)]
@@ -159,7 +159,12 @@ impl Lane {
         self.to_ns(self.part.start)
     }
 
-    /// Where the open segment begins, in life time.
+    /// Where the open segment begins, in decode time.
+    pub(super) fn segment_start(&self) -> i64 {
+        self.segment.start
+    }
+
+    /// The same in life time.
     pub(super) fn segment_start_ns(&self) -> i64 {
         self.to_ns(self.segment.start)
     }
@@ -268,9 +273,10 @@ impl Lane {
         if self.part_is_empty() {
             return;
         }
-        let hole = placing.exact && dts - self.part.edge > placing.interval / 2;
-        if hole {
-            let edge = self.part.edge;
+        let edge = self.part.edge;
+        let hole = placing.exact && dts - edge > placing.interval / 2;
+        // A part that has to be longer than what is there would reach over frames that come after the hole: it goes on to the next instead.
+        if hole && edge >= self.part.start + self.limits.min {
             self.finish_part(edge, cuts, out);
         } else if dts + placing.interval > self.part.start + self.limits.max + slack(placing) {
             self.finish_part(dts, cuts, out);

@@ -241,14 +241,20 @@ impl Life {
 
     /// Makes lanes of the tracks that came late: they begin with the segment that begins now.
     pub(super) fn welcome(&mut self, out: &mut Outbox) {
+        if self.late_tracks.is_empty() {
+            return;
+        }
         let newest = self.cuts.newest();
         let now = out.now().instant;
+        // The leading one has begun the newest segment; where others do is not known yet.
+        let Some(leading) = self.lanes.get(self.leading_lane()) else { return };
+        let (after, begins_ns) = (leading.id, leading.segment_start_ns());
         for track in std::mem::take(&mut self.late_tracks) {
             let id = renditions::id_of(&track, self.config.container);
             let tracks = [track.clone()];
             let made = Lane::new(id, &tracks, self.targets.part_ms, newest.media_sequence, self.first_number);
             let Ok(mut lane) = made else { continue };
-            lane.restart(newest.at_ns, track.timescale, 0, self.targets.part_ms);
+            lane.restart(begins_ns, track.timescale, 0, self.targets.part_ms);
             let interval = renditions::nominal_interval(&track, None);
             let mut feed = Feed::new(track, self.lanes.len(), true, interval, now);
             feed.offset = to_ticks(self.offset_ns, feed.track.timescale);
@@ -257,7 +263,8 @@ impl Life {
             self.closed.push(now);
             self.feeds.push(feed);
             let frame_rate = tracks.iter().find_map(renditions::said_rate);
-            out.push(Event::Added(Rendition { id, tracks: tracks.into(), frame_rate }));
+            let rendition = Rendition { id, tracks: tracks.into(), frame_rate };
+            out.push(Event::Added { rendition, after });
             self.reconfigure(self.lanes.len() - 1, &[], out);
         }
     }
@@ -285,7 +292,7 @@ impl Life {
         let tracks = self.tracks_of(index);
         if let Some(lane) = self.lanes.get(index) {
             let frame_rate = tracks.iter().find_map(renditions::said_rate);
-            out.push(Event::Added(Rendition { id: lane.id, tracks: tracks.into(), frame_rate }));
+            out.push(Event::Changed(Rendition { id: lane.id, tracks: tracks.into(), frame_rate }));
         }
     }
 

@@ -8,9 +8,13 @@ use crate::journal::Journal;
 /// How many GOPs have to have fitted before EXT-X-INDEPENDENT-SEGMENTS is promised for a whole life.
 const GOPS_TO_TRUST: u64 = 10;
 
-/// How far a segment may be longer than TARGETDURATION, which bounds the *rounded* duration (RFC 8216bis §4.4.3.1). Half a second would
-/// be legal for video; the rest is for audio, whose segments are up to two frames longer.
+/// How far a leading segment may be longer than TARGETDURATION, which bounds the *rounded* duration (RFC 8216bis §4.4.3.1). Half a second would
+/// be legal for video; the rest is for audio, whose segments are longer by what
+/// was missing before and by a frame.
 const OVERRUN: Duration = Duration::from_millis(250);
+
+/// How far any segment may be longer than TARGETDURATION: a little less than half a second, for clocks that count milliseconds.
+const ROUNDED_OFF: Duration = Duration::from_millis(490);
 
 /// The smallest share of PART-TARGET that a part has to last, in percent (RFC 8216bis §4.4.4.9).
 pub(super) const MIN_PART_PERCENT: u64 = 85;
@@ -72,9 +76,14 @@ impl Targets {
         Duration::from_secs(u64::from(self.target_duration_s))
     }
 
-    /// The longest that a segment may become.
+    /// The longest that a segment of the leading lane may become.
     pub(super) fn longest_segment(&self) -> Duration {
         limit(self.target_duration_s)
+    }
+
+    /// The longest that a following lane's segment may become, which can begin earlier and end later than the leading one's.
+    pub(super) fn longest_following(&self) -> Duration {
+        self.target_duration() + ROUNDED_OFF
     }
 }
 

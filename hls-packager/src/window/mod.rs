@@ -17,7 +17,7 @@ pub use reply::{Body, Cache, Chunks, MAX_HOLD, Missing, Reply, Resource, START_H
 pub use request::{Invalid, Request};
 
 use crate::event::{Event, Settled};
-use crate::rendition::RenditionId;
+use crate::rendition::{Rendition, RenditionId};
 use shelf::Shelf;
 
 /// How much longer the main rendition may have waited for the others before the first playlist is served without them.
@@ -173,8 +173,12 @@ impl Life {
                 }
                 Some(id)
             }
-            Event::Added(rendition) => {
-                self.add(rendition);
+            Event::Added { rendition, after } => {
+                self.add(rendition, after);
+                None
+            }
+            Event::Changed(rendition) => {
+                self.change(rendition);
                 None
             }
             Event::Dependent => {
@@ -234,18 +238,17 @@ impl Life {
         }
     }
 
-    fn add(&mut self, rendition: crate::rendition::Rendition) {
+    fn change(&mut self, rendition: Rendition) {
         if let Some(known) = self.of(rendition.id) {
             let frame_rate = rendition.frame_rate.or(known.rendition.frame_rate);
-            known.rendition = crate::rendition::Rendition { frame_rate, ..rendition };
-            return;
+            known.rendition = Rendition { frame_rate, ..rendition };
         }
-        // It begins with the newest segment, which others begin later than the leading one.
-        let Some(ahead) = self.shelves.iter().rev().max_by_key(|shelf| shelf.last_complete()) else { return };
-        let ahead = ahead.rendition.id;
-        self.close(ahead);
-        let Some(ahead) = self.shelf(ahead) else { return };
-        let shelf = Shelf::behind(rendition, ahead);
+    }
+
+    fn add(&mut self, rendition: Rendition, after: RenditionId) {
+        self.close(after);
+        let Some(after) = self.shelf(after) else { return };
+        let shelf = Shelf::behind(rendition, after);
         match shelf.rendition.id {
             RenditionId::Video => self.shelves.insert(0, shelf),
             _ => self.shelves.push(shelf),

@@ -250,12 +250,6 @@ impl Shelf {
         self.discontinuity_sequence
     }
 
-    /// The media sequence number of the newest segment that is complete, be it shown as such or not.
-    pub(super) fn last_complete(&self) -> Option<u64> {
-        let shown = self.segments.back().map(|segment| segment.head);
-        self.closing.as_ref().map(|segment| segment.head).or(shown).map(|head| head.media_sequence)
-    }
-
     pub(super) fn last_segment(&self) -> Option<&Shelved> {
         self.segments.back()
     }

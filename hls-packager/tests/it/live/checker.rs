@@ -96,7 +96,7 @@ fn independent_reader(text: &str) {
     let mut reader = quick_m3u8::Reader::from_str(text, options);
     let mut lines = 0;
     while let Some(line) = reader.read_line().unwrap_or_else(|error| panic!("{error:?}\n{text}")) {
-        assert!(!format!("{line:?}").contains("Unknown"), "{line:?}");
+        assert!(!matches!(line, quick_m3u8::HlsLine::UnknownTag(_)), "{line:?}");
         lines += 1;
     }
     assert!(lines > 5);
@@ -214,7 +214,10 @@ fn follows(before: &Playlist, now: &Playlist, context: &str) {
     assert!(!before.ended || now.ended);
     assert!(now.independent_segments <= before.independent_segments);
     if let (Some(last), Some(first)) = (before.last_sequence(), now.segments.first()) {
-        assert!(first.sequence <= last + 1, "segments were left out\n{context}");
+        // Input that runs ahead of time can push out what nobody has seen: nothing but new media does.
+        let came = (now.end_ms() - before.end_ms()) as f64 / 1e3;
+        let pushed_out = came >= 3.0 * now.target_duration as f64;
+        assert!(first.sequence <= last + 1 || pushed_out, "segments were left out\n{context}");
     }
     if now.media_sequence > before.media_sequence {
         let least = 3.0 * now.target_duration as f64 - ROUNDING * now.segments.len() as f64;
@@ -226,8 +229,10 @@ fn follows(before: &Playlist, now: &Playlist, context: &str) {
         }
     }
     let Some(open) = &before.open else { return };
-    let later =
-        now.all().find(|segment| segment.sequence == open.sequence).expect("the open segment is gone");
+    let Some(later) = now.all().find(|segment| segment.sequence == open.sequence) else {
+        assert!(now.media_sequence > open.sequence, "the open segment is gone\n{context}");
+        return;
+    };
     assert_eq!(
         (later.date, later.discontinuity, &later.map, later.discontinuity_sequence),
         (open.date, open.discontinuity, &open.map, open.discontinuity_sequence),

@@ -585,3 +585,45 @@ fn a_late_track_continues_the_rendition_that_leads_and_not_the_first_one() {
         rig.end();
     }
 }
+
+#[test]
+fn a_lost_frame_of_sound_costs_no_other() {
+    for part_ms in [50, 200, 500, 1_000] {
+        for picture in [Some(PICTURE_30), None] {
+            let mut config = Config::default();
+            config.part_ms = part_ms;
+            let mut rig = Rig::new(config);
+            let encoder = Encoder::of(picture, &[AAC_48K]);
+            let mut sent = encoder.send(SECOND * 20);
+            // One frame in 37, which is at any place of a part.
+            sent.retain(|one| one.frame.track == TrackId::video(0) || one.frame.dts.0 / 1_024 % 37 != 20);
+            let of_sound = sent.iter().filter(|one| one.frame.track == TrackId::audio(0)).count();
+            rig.announce(&encoder);
+            rig.tracks(&encoder);
+            rig.play(sent, SECOND * 20);
+            rig.end();
+            let given = rig.frames(RenditionId::Audio(0));
+            assert!(given + 2 >= of_sound, "{part_ms}, {picture:?}: {given} of {of_sound} frames");
+        }
+    }
+}
+
+#[test]
+fn a_late_track_begins_where_the_gaps_before_it_end() {
+    for short_ms in [50, 100, 150] {
+        let mut rig = rig();
+        // The second track leads, and what comes of it at last is less than what comes of the first.
+        let encoder = Encoder::of(None, &[AAC_48K, Sound { late_ms: -30, ..AAC_48K }]);
+        let mut sent = encoder.send(SECOND * 8);
+        let short = SECOND * 8 - Duration::from_millis(short_ms);
+        sent.retain(|one| one.frame.track == TrackId::audio(0) || one.at < short);
+        rig.announce(&encoder);
+        rig.tracks(&encoder);
+        rig.play(sent, SECOND * 8);
+        rig.tracks(&Encoder::of(None, &[AAC_48K; 3]));
+        rig.pause();
+        rig.sleep(SECOND * 5);
+        assert_eq!(rig.codes(), ["late_track"]);
+        rig.read_one(RenditionId::Audio(2));
+    }
+}

@@ -11,6 +11,7 @@ mod asking;
 mod clocks;
 mod dates;
 mod interruptions;
+mod lengths;
 mod limits;
 mod rates;
 mod snapshots;

@@ -52,6 +52,12 @@ impl Playlist {
         self.segments.iter().chain(&self.open)
     }
 
+    /// The date at which the last complete segment ends, in milliseconds since 1970.
+    pub(crate) fn end_ms(&self) -> i64 {
+        let end = |last: &Segment| last.date.unwrap() + (last.duration * 1e3) as i64;
+        self.segments.last().map_or(0, end)
+    }
+
     pub(crate) fn duration(&self) -> f64 {
         self.segments.iter().map(|segment| segment.duration).sum()
     }

@@ -35,6 +35,8 @@ pub(crate) struct Rig {
     /// Read playlists only at every so many changes.
     pub(crate) every: u64,
     pub(crate) journals: u64,
+    /// The wanted duration of parts: renditions begin their segments less than that apart.
+    part_ms: i64,
     media: BTreeMap<RenditionId, Media>,
     clocks: BTreeMap<RenditionId, u32>,
     changes: u64,
@@ -58,6 +60,7 @@ impl Rig {
     fn at(config: Config, start: Now, disk: Option<String>) -> Self {
         let journal: Option<Journal> = disk.as_ref().map(|text| text.parse().unwrap());
         Self {
+            part_ms: i64::from(config.part_ms.max(200)),
             packager: Packager::new(config, journal),
             window: Window::new(),
             start,
@@ -199,7 +202,7 @@ impl Rig {
                 self.playlists.clear();
                 self.media.clear();
             }
-            Event::Added(rendition) => {
+            Event::Added { rendition, .. } | Event::Changed(rendition) => {
                 self.clocks.insert(rendition.id, rendition.tracks[0].timescale.hz());
             }
             Event::Health(health) => self.health.push(health.clone()),
@@ -354,8 +357,11 @@ impl Rig {
                 );
                 assert_eq!(same.discontinuity, segment.discontinuity, "{id}: {segment:?}");
                 let apart = (same.date.unwrap() - segment.date.unwrap()).abs();
-                let part_ms = (first.part_target.unwrap_or(0.2) * 1e3) as i64;
-                assert!(apart <= part_ms + 10, "{id}: segment {} begins {apart} ms apart", segment.sequence);
+                assert!(
+                    apart <= self.part_ms + 10,
+                    "{id}: segment {} begins {apart} ms apart",
+                    segment.sequence
+                );
             }
             if first.part_target.is_some() && !first.ended {
                 let report = first
@@ -410,6 +416,13 @@ impl Rig {
     pub(crate) fn durations(&self, id: RenditionId) -> Vec<f64> {
         let of = |segment: &&(Instant, Segment)| segment.1.rendition == id && !segment.1.gap;
         self.segments.iter().filter(of).map(|(_, segment)| segment.duration.as_secs_f64()).collect()
+    }
+
+    /// How many frames there are in the parts of a rendition, which is one of CMAF.
+    pub(crate) fn frames(&self, id: RenditionId) -> usize {
+        let of = self.parts.iter().filter(|(_, part)| part.rendition == id);
+        let media = of.filter_map(|(_, part)| part.data.as_ref());
+        media.flat_map(|data| fragments(data)).map(|fragment| fragment.samples.len()).sum()
     }
 
     pub(crate) fn codes(&self) -> Vec<&'static str> {
