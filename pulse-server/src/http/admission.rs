@@ -3,26 +3,24 @@
 use std::net::SocketAddr;
 
 use hyper::StatusCode;
-use hyper::header::REFERER;
-use hyper::http::request::Parts;
 
 use super::App;
+use super::head::Head;
 use super::problem::Problem;
 use crate::authority::{Denied, DeniedCode, View};
 use crate::config::{Secret, fingerprint};
 use crate::stream_id::StreamId;
 
 /// `token` of the query.
-pub(super) fn token(head: &Parts) -> Option<Secret> {
-    let mut pairs = head.uri.query()?.split('&').filter_map(|pair| pair.split_once('='));
+pub(super) fn token(head: &Head) -> Option<Secret> {
+    let mut pairs = head.query()?.split('&').filter_map(|pair| pair.split_once('='));
     // A JWT has no character that needs escaping in a query.
     pairs.find(|(name, _)| *name == "token").map(|(_, value)| Secret::new(value))
 }
 
 /// The request to view `stream`.
-pub(super) fn view(head: &Parts, stream: StreamId, token: Option<Secret>, remote: SocketAddr) -> View {
-    let referrer = head.headers.get(REFERER).and_then(|value| value.to_str().ok());
-    View { stream, token, remote, referrer: referrer.map(str::to_owned) }
+pub(super) fn view(head: &Head, stream: StreamId, token: Option<Secret>) -> View {
+    View { stream, token, remote: head.remote, referrer: head.referrer.as_deref().map(str::to_owned) }
 }
 
 /// The stream for the log. What is no stream's id may be a key in the wrong place.

@@ -9,10 +9,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use hyper::Response;
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
-use hyper::service::service_fn;
+use hyper::service::{Service, service_fn};
+use hyper::{Request, Response};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,6 +21,7 @@ use tokio::time::{Instant, Sleep, timeout};
 
 use super::App;
 use super::body::Body;
+use super::head::Head;
 use crate::listener::{Refusals, accept};
 use crate::tls::Certificate;
 
@@ -73,46 +74,53 @@ pub(crate) async fn serve(
     while let Some((stream, remote)) = accept(&listener, &mut draining).await {
         match app.connections.enter(app.config.load().limits.http_connections) {
             Some(counted) => {
-                let (app, tls, draining) = (Arc::clone(&app), tls.clone(), draining.clone());
-                tokio::spawn(connection(app, stream, remote, tls, draining, counted));
+                let viewer = Viewer { app: Arc::clone(&app), remote, draining: draining.clone() };
+                tokio::spawn(connection(viewer, stream, tls.clone(), counted));
             }
             None => refusals.note(remote, "limits.http_connections"),
         }
     }
 }
 
-async fn connection(
+/// One client of ours.
+struct Viewer {
     app: Arc<App>,
-    stream: TcpStream,
     remote: SocketAddr,
-    tls: Option<Arc<Certificate>>,
     draining: watch::Receiver<bool>,
-    _counted: Counted,
-) {
-    let ended = match tls {
-        Some(tls) => Box::pin(secure(app, stream, remote, &tls, draining)).await,
-        None if speaks_http2(&stream).await => Box::pin(http2(app, stream, remote, draining)).await,
-        None => http1(app, stream, remote, draining).await,
-    };
-    if let Err(error) = ended {
-        tracing::debug!(%remote, %error, "HTTP connection ended");
-    }
 }
 
 type Ended = Result<(), Box<dyn std::error::Error + Send + Sync>>;
 
-async fn secure(
-    app: Arc<App>,
+/// Serves a connection to its end.
+///
+/// Many thousands of these wait at once, nearly all of them in HTTP/1: other protocols' larger states are boxed, and no value is moved
+/// from one future into another that lives as long, because both would have room for it.
+fn connection(
+    viewer: Viewer,
     stream: TcpStream,
-    remote: SocketAddr,
-    tls: &Certificate,
-    draining: watch::Receiver<bool>,
-) -> Ended {
+    tls: Option<Arc<Certificate>>,
+    counted: Counted,
+) -> impl Future<Output = ()> + Send {
+    let remote = viewer.remote;
+    async move {
+        let ended = match tls {
+            Some(tls) => Box::pin(secure(viewer, stream, &tls)).await,
+            None if speaks_http2(&stream).await => Box::pin(http2(viewer, stream)).await,
+            None => http1(viewer, stream).await,
+        };
+        if let Err(error) = ended {
+            tracing::debug!(%remote, %error, "HTTP connection ended");
+        }
+        drop(counted);
+    }
+}
+
+async fn secure(viewer: Viewer, stream: TcpStream, tls: &Certificate) -> Ended {
     let stream = timeout(TLS_TIMEOUT, tls.https().accept(stream)).await??;
     if stream.get_ref().1.alpn_protocol() == Some(b"h2") {
-        http2(app, stream, remote, draining).await
+        http2(viewer, stream).await
     } else {
-        http1(app, stream, remote, draining).await
+        http1(viewer, stream).await
     }
 }
 
@@ -123,49 +131,51 @@ async fn speaks_http2(stream: &TcpStream) -> bool {
     matches!(timeout(HEAD_TIMEOUT, stream.peek(&mut head)).await, Ok(Ok(4)) if head == PREFACE)
 }
 
-async fn http1<I>(app: Arc<App>, io: I, remote: SocketAddr, draining: watch::Receiver<bool>) -> Ended
+fn http1<I>(viewer: Viewer, io: I) -> impl Future<Output = Ended>
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(move |request| answer(Arc::clone(&app), request, remote));
-    let connection = http1::Builder::new()
+    let mut connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(Guarded::new(io)), service);
-    let mut connection = pin!(connection);
-    tokio::select! {
-        ended = connection.as_mut() => return Ok(ended?),
-        () = drained(draining) => connection.as_mut().graceful_shutdown(),
+        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote));
+    async move {
+        tokio::select! {
+            ended = &mut connection => return Ok(ended?),
+            () = drained(viewer.draining) => Pin::new(&mut connection).graceful_shutdown(),
+        }
+        Ok((&mut connection).await?)
     }
-    Ok(connection.await?)
 }
 
-async fn http2<I>(app: Arc<App>, io: I, remote: SocketAddr, draining: watch::Receiver<bool>) -> Ended
+async fn http2<I>(viewer: Viewer, io: I) -> Ended
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let service = service_fn(move |request| answer(Arc::clone(&app), request, remote));
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(HEAD_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_BUFFER as u32)
-        .serve_connection(TokioIo::new(Guarded::new(io)), service);
+        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote));
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return Ok(ended?),
-        () = drained(draining) => connection.as_mut().graceful_shutdown(),
+        () = drained(viewer.draining) => connection.as_mut().graceful_shutdown(),
     }
     Ok(connection.await?)
 }
 
-async fn answer(
+/// Answers requests. A request is let go of before its answer is waited for: see [`Head`].
+fn service(
     app: Arc<App>,
-    request: hyper::Request<Incoming>,
     remote: SocketAddr,
-) -> Result<Response<Body>, Infallible> {
-    Ok(super::router::answer(&app, request, remote).await)
+) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
+    service_fn(move |request: Request<Incoming>| {
+        let (app, head) = (Arc::clone(&app), Head::of(&request, remote));
+        async move { Ok(super::router::answer(&app, &head).await) }
+    })
 }
 
 async fn drained(mut draining: watch::Receiver<bool>) {
@@ -234,5 +244,24 @@ impl<I: AsyncWrite + Unpin> AsyncWrite for Guarded<I> {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.io).poll_shutdown(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn size_of_returned<A, F>(_: impl FnOnce(A) -> F) -> usize {
+        size_of::<F>()
+    }
+
+    /// With the buffers that hyper allocates (8 KiB to read, 8 KiB to write), this is what a connection costs.
+    #[test]
+    fn the_state_of_a_connection_is_small() {
+        let connection =
+            size_of_returned(|(viewer, stream, tls, counted)| connection(viewer, stream, tls, counted));
+        assert!(connection <= 1_152, "{connection} bytes for a connection");
+        let answer = size_of_returned(|(app, remote, request)| service(app, remote).call(request));
+        assert!(answer <= 640, "{answer} bytes for the answer it waits for");
     }
 }

@@ -10,13 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use hyper::body::{Body as HttpBody, Frame};
 use hyper::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::http::request::Parts;
 use hyper::{Method, Response};
 use rtmp_core::tokio::fanout;
 
 use super::App;
 use super::admission::{denied, token, view};
 use super::body::{Body, StreamError};
+use super::head::Head;
 use super::problem::Problem;
 use crate::app::Withdrawn;
 use crate::authority::Grant;
@@ -24,17 +24,12 @@ use crate::live::Phase;
 use crate::stream_id::StreamId;
 
 /// Answers what follows `/flv/`.
-pub(super) async fn answer(
-    app: &Arc<App>,
-    head: &Parts,
-    rest: &str,
-    remote: SocketAddr,
-) -> Result<Response<Body>, Problem> {
+pub(super) async fn answer(app: &Arc<App>, head: &Head, rest: &str) -> Result<Response<Body>, Problem> {
     let stream = rest.strip_suffix(".flv").and_then(StreamId::parse);
     let stream = stream.ok_or_else(|| Problem::not_found("stream_not_found", "There is no such stream."))?;
-    let ask = view(head, stream.clone(), token(head), remote);
+    let ask = view(head, stream.clone(), token(head));
     let admitted = app.admit(|authority| authority.play(ask)).await;
-    let (grant, hold) = admitted.map_err(|refusal| denied(app, &stream, remote, &refusal))?;
+    let (grant, hold) = admitted.map_err(|refusal| denied(app, &stream, head.remote, &refusal))?;
     // From here on: what was granted may be taken back while the stream's tracks are waited for.
     let withdrawn = Box::pin(app.withdrawn(hold, grant.limits.expires_in));
     let life = match app.registry.find(&stream).map(|channel| channel.phase()) {
@@ -52,8 +47,8 @@ pub(super) async fn answer(
     } else {
         let fanout = life.outputs.flv().await.map_err(|_| too_many_forms())?;
         app.counters.plays.fetch_add(1, Relaxed);
-        tracing::info!(stream = %grant.stream, %remote, "playing over FLV");
-        Body::Stream(Box::pin(Viewer { body: fanout.body(), withdrawn, grant, remote }))
+        tracing::info!(stream = %grant.stream, remote = %head.remote, "playing over FLV");
+        Body::Stream(Box::pin(Viewer { body: fanout.body(), withdrawn, grant, remote: head.remote }))
     };
     let mut response = Response::new(body);
     let headers = response.headers_mut();

@@ -1,6 +1,5 @@
 //! `/hls/…`: playlists, parts and segments, at once or when they exist.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 use std::time::{Duration, Instant};
@@ -10,15 +9,15 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use hls_packager::{Body as Packaged, Cache, Missing, Reply, Request, Resource};
 use hyper::header::{
-    ACCEPT_ENCODING, ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG,
-    HeaderMap, HeaderValue, IF_NONE_MATCH, IF_RANGE, RANGE, VARY,
+    ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
+    HeaderValue, VARY,
 };
-use hyper::http::request::Parts;
 use hyper::{Method, Response, StatusCode};
 
 use super::App;
 use super::admission::{denied, token, view};
 use super::body::{Body, Pieces};
+use super::head::Head;
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
 use crate::authority;
@@ -33,31 +32,21 @@ const NO_SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA
 const WORTH_COMPRESSING: usize = 600;
 
 /// Answers what follows `/hls/`.
-pub(super) async fn answer(
-    app: &Arc<App>,
-    head: &Parts,
-    rest: &str,
-    remote: SocketAddr,
-) -> Result<Response<Body>, Problem> {
+pub(super) async fn answer(app: &Arc<App>, head: &Head, rest: &str) -> Result<Response<Body>, Problem> {
     let (stream, rest) = rest.split_once('/').unwrap_or((rest, ""));
     let Some(stream) = StreamId::parse(stream) else { return Err(unknown_stream()) };
     if rest == "index.m3u8" {
-        return multivariant(app, head, stream, remote).await;
+        return Box::pin(multivariant(app, head, stream)).await;
     }
     let Some((session, path)) = rest.split_once('/') else { return Err(nothing_here()) };
-    media(app, head, &stream, session, path, remote).await
+    media(app, head, &stream, session, path).await
 }
 
 /// The multivariant playlist: where a viewer is admitted.
-async fn multivariant(
-    app: &Arc<App>,
-    head: &Parts,
-    stream: StreamId,
-    remote: SocketAddr,
-) -> Result<Response<Body>, Problem> {
-    let ask = view(head, stream.clone(), token(head), remote);
+async fn multivariant(app: &Arc<App>, head: &Head, stream: StreamId) -> Result<Response<Body>, Problem> {
+    let ask = view(head, stream.clone(), token(head));
     let admitted = app.admit(|authority| authority.view(ask)).await;
-    let (grant, mut hold) = admitted.map_err(|refusal| denied(app, &stream, remote, &refusal))?;
+    let (grant, mut hold) = admitted.map_err(|refusal| denied(app, &stream, head.remote, &refusal))?;
     let hls = playable(app, &stream)?;
     let arrived = Instant::now();
     // Nobody is admitted to what cannot be played yet.
@@ -82,18 +71,14 @@ async fn multivariant(
 /// What is below a session.
 async fn media(
     app: &Arc<App>,
-    head: &Parts,
+    head: &Head,
     stream: &StreamId,
     session: &str,
     path: &str,
-    remote: SocketAddr,
 ) -> Result<Response<Body>, Problem> {
-    let request = Request::parse(path, head.uri.query(), Instant::now());
+    let request = Request::parse(path, head.query(), Instant::now());
     if session == ANONYMOUS {
-        let ask = view(head, stream.clone(), None, remote);
-        authority::decide(app.authority.view(ask))
-            .await
-            .map_err(|refusal| denied(app, stream, remote, &refusal))?;
+        Box::pin(anonymous(app, head, stream)).await?;
     } else {
         let checked = app.sessions.check(stream, session, request.is_media_playlist());
         checked.map_err(session_problem)?;
@@ -101,6 +86,13 @@ async fn media(
     let hls = packaged(app, stream)?;
     let resource = resource(app, &hls, &request).await?;
     Ok(respond(app, head, &resource, path))
+}
+
+/// Asks whether anybody may watch.
+async fn anonymous(app: &App, head: &Head, stream: &StreamId) -> Result<(), Problem> {
+    let ask = view(head, stream.clone(), None);
+    let granted = authority::decide(app.authority.view(ask)).await;
+    granted.map(|_| ()).map_err(|refusal| denied(app, stream, head.remote, &refusal))
 }
 
 /// The HLS side of a stream that can be joined.
@@ -176,10 +168,10 @@ fn settled(reply: Reply) -> Result<Resource, Problem> {
     }
 }
 
-fn respond(app: &App, head: &Parts, resource: &Resource, path: &str) -> Response<Body> {
+fn respond(app: &App, head: &Head, resource: &Resource, path: &str) -> Response<Body> {
     let mut response = match &resource.body {
         Packaged::Text(text) => {
-            let gzip = text.identity().len() >= WORTH_COMPRESSING && accepts_gzip(&head.headers);
+            let gzip = text.identity().len() >= WORTH_COMPRESSING && head.gzip;
             let bytes = if gzip { text.compressed(compress) } else { text.identity() };
             let mut response = Response::new(Body::Full(bytes.clone()));
             let headers = response.headers_mut();
@@ -203,13 +195,13 @@ fn respond(app: &App, head: &Parts, resource: &Resource, path: &str) -> Response
 }
 
 /// Media, or the range of it that was asked for. Its name never means other bytes, so the name is its entity tag.
-fn ranged(head: &Parts, media: &Packaged, path: &str) -> Response<Body> {
+fn ranged(head: &Head, media: &Packaged, path: &str) -> Response<Body> {
     let tag = format!("\"{path}\"");
     let total = usize::try_from(media.len()).unwrap_or(usize::MAX);
-    let is_tag = |value: &HeaderValue| value.as_bytes() == tag.as_bytes();
-    let range = head.headers.get(RANGE).filter(|_| head.headers.get(IF_RANGE).is_none_or(is_tag));
-    let unchanged = head.headers.get(IF_NONE_MATCH).is_some_and(is_tag);
-    let mut response = match wanted(range.and_then(|value| value.to_str().ok()), total) {
+    let is_tag = |value: &[u8]| value == tag.as_bytes();
+    let range = head.range.as_deref().filter(|_| head.if_range.as_deref().is_none_or(is_tag));
+    let unchanged = head.if_none_match.as_deref().is_some_and(is_tag);
+    let mut response = match wanted(range, total) {
         _ if unchanged => status(StatusCode::NOT_MODIFIED),
         Wanted::Whole => Response::new(whole(media, total)),
         Wanted::Part { start, len } => {
@@ -259,15 +251,6 @@ fn cache_control(cache: Cache) -> HeaderValue {
         Cache::Immutable(seconds) => format!("max-age={seconds}, immutable"),
     };
     HeaderValue::from_str(&text).unwrap_or(HeaderValue::from_static("no-cache"))
-}
-
-fn accepts_gzip(headers: &HeaderMap) -> bool {
-    let accepted = headers.get(ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
-    accepted.split(',').any(|coding| {
-        let (name, quality) = coding.split_once(';').unwrap_or((coding, ""));
-        matches!(name.trim(), "gzip" | "*")
-            && !matches!(quality.trim(), "q=0" | "q=0.0" | "q=0.00" | "q=0.000")
-    })
 }
 
 fn compress(text: &[u8]) -> Bytes {

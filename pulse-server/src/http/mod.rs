@@ -5,6 +5,7 @@ pub(crate) mod body;
 mod conn;
 mod cors;
 mod flv;
+mod head;
 mod hls;
 pub(crate) mod page;
 pub(crate) mod problem;

@@ -1,20 +1,18 @@
 //! Which request goes where.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use hyper::body::Incoming;
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Method, Response, StatusCode};
 
 use super::body::Body;
+use super::head::Head;
 use super::problem::Problem;
 use super::{App, cors, flv, hls, page};
 
 /// Answers a request.
-pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>, remote: SocketAddr) -> Response<Body> {
-    let (head, _) = request.into_parts();
-    let path = head.uri.path();
+pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
+    let path = head.path();
     if head.method == Method::OPTIONS {
         return cors::preflight();
     }
@@ -22,10 +20,11 @@ pub(super) async fn answer(app: &Arc<App>, request: Request<Incoming>, remote: S
         return method_not_allowed();
     }
     if let Some(rest) = path.strip_prefix("/hls/") {
-        return media(hls::answer(app, &head, rest, remote).await);
+        return media(hls::answer(app, head, rest).await);
     }
     if let Some(rest) = path.strip_prefix("/flv/") {
-        return media(flv::answer(app, &head, rest, remote).await);
+        // What a connection may wait in is part of its size: what is not a request for HLS media has a place of its own.
+        return media(Box::pin(flv::answer(app, head, rest)).await);
     }
     if let Some(rest) = path.strip_prefix("/watch/") {
         return page::answer(rest);
