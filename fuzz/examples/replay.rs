@@ -6,19 +6,8 @@ use std::{env, fs};
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = env::args().skip(1);
     let target = arguments.next().ok_or("which target?")?;
-    let run = match target.as_str() {
-        "amf" => pulse_fuzz::amf::run,
-        "chunk_reader" => pulse_fuzz::chunk_reader::run,
-        "client_session" => pulse_fuzz::client_session::run,
-        "codec_headers" => pulse_fuzz::codec_headers::run,
-        "flv" => pulse_fuzz::flv::run,
-        "hls_request" => pulse_fuzz::hls_request::run,
-        "packager" => pulse_fuzz::packager::run,
-        "server_session" => pulse_fuzz::server_session::run,
-        "timeline" => pulse_fuzz::timeline::run,
-        "ts_round_trip" => pulse_fuzz::ts_round_trip::run,
-        _ => return Err(format!("there is no target {target}").into()),
-    };
+    let found = pulse_fuzz::TARGETS.into_iter().find(|(name, _)| *name == target);
+    let (_, run) = found.ok_or_else(|| format!("there is no target {target}"))?;
     arguments.try_for_each(|path| {
         run(&fs::read(path)?);
         Ok(())

@@ -17,3 +17,17 @@ pub mod ts_round_trip;
 
 mod adversary;
 mod samples;
+
+/// Every target by its name.
+pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+    ("amf", amf::run),
+    ("chunk_reader", chunk_reader::run),
+    ("client_session", client_session::run),
+    ("codec_headers", codec_headers::run),
+    ("flv", flv::run),
+    ("hls_request", hls_request::run),
+    ("packager", packager::run),
+    ("server_session", server_session::run),
+    ("timeline", timeline::run),
+    ("ts_round_trip", ts_round_trip::run),
+];
