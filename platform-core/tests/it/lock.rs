@@ -24,6 +24,19 @@ async fn the_second_on_a_data_folder_is_told_who_has_it() {
 }
 
 #[tokio::test]
+async fn nobody_else_reads_the_file_or_its_log() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let fixture = Fixture::sqlite();
+    let db = fixture.open().await;
+    let Location::File(file) = &fixture.location else { panic!("a file") };
+    for name in ["pulse.db", "pulse.db-wal", "pulse.db-shm"] {
+        let mode = std::fs::metadata(file.with_file_name(name)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600, "{name}");
+    }
+    db.close().await;
+}
+
+#[tokio::test]
 async fn a_folder_that_is_not_there_is_named() {
     let error =
         Db::open(Config::new(Location::File("/nowhere/at/all/pulse.db".into()))).await.map(drop).unwrap_err();

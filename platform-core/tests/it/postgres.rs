@@ -138,3 +138,19 @@ async fn a_connection_lost_in_a_job_is_said_and_the_next_works() {
     run(&db, &["INSERT INTO thing VALUES (3)"]).await;
     assert_eq!(number(&db, "SELECT COUNT(*) FROM thing").await, 1);
 }
+
+/// A server that restarts closes all connections, also those that are idle in a pool.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn idle_connections_that_died_are_replaced() {
+    let fixture = Fixture::postgres();
+    let db = fixture.bare().await;
+    run(&db, &["CREATE TABLE thing (id BIGINT PRIMARY KEY)"]).await;
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM thing").await, 0);
+    let kill = "SELECT COUNT(pg_terminate_backend(pid)) FROM pg_stat_activity \
+                WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert_eq!(Postgres::shared().psql(&fixture.location, kill).trim(), "2");
+    // Longer than a connection is trusted without asking.
+    tokio::time::sleep(std::time::Duration::from_millis(110)).await;
+    run(&db, &["INSERT INTO thing VALUES (1)"]).await;
+    assert_eq!(number(&db, "SELECT COUNT(*) FROM thing").await, 1);
+}

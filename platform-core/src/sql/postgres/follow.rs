@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sqlx::postgres::{PgListener, PgPool};
+use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::Shared;
@@ -26,18 +27,14 @@ const BATCH: usize = 1000;
 const ANNOUNCE_PAUSE: Duration = Duration::from_millis(10);
 
 /// Tells other processes that there is something to read.
-pub(super) async fn announce(shared: Arc<Shared>) {
-    let closed = shared.closed.notified();
-    let mut closed = std::pin::pin!(closed);
+pub(super) async fn announce(shared: Arc<Shared>, mut closed: watch::Receiver<()>) {
     loop {
         tokio::select! {
             () = shared.announce.notified() => {}
-            () = &mut closed => return,
+            _ = closed.changed() => return,
         }
-        let sent = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&shared.writers).await;
-        if let Err(sqlx::Error::PoolClosed) = sent {
-            return;
-        }
+        // One that fails is made up for by the others' poll.
+        let _ = sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(&shared.writers).await;
         sleep(ANNOUNCE_PAUSE).await;
     }
 }
@@ -47,19 +44,26 @@ pub(super) async fn start(
     readers: PgPool,
     shared: Arc<Shared>,
     poll_interval: Duration,
+    mut closed: watch::Receiver<()>,
 ) -> Result<(), Error> {
-    let mut listener = PgListener::connect_with(&shared.writers).await?;
-    listener.listen(CHANNEL).await?;
+    let listener = listen(&shared).await?;
     let mut follower = Follower { readers, at: Position::START, reached: true };
     follower.at = outbox::end(&mut follower.tx().await?).await?;
     tokio::spawn(async move {
-        let closed = shared.closed.notified();
         tokio::select! {
+            // First, as a pool that is closed looks like a connection that is lost.
+            biased;
+            _ = closed.changed() => {}
             () = follower.run(listener, &shared, poll_interval) => {}
-            () = closed => {}
         }
     });
     Ok(())
+}
+
+async fn listen(shared: &Shared) -> Result<PgListener, Error> {
+    let mut listener = PgListener::connect_with(&shared.writers).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
 }
 
 struct Follower {
@@ -71,21 +75,25 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(&mut self, mut listener: PgListener, shared: &Shared, poll_interval: Duration) {
+    async fn run(&mut self, listener: PgListener, shared: &Shared, poll_interval: Duration) {
+        let mut listener = Some(listener);
         loop {
-            match timeout(poll_interval, listener.try_recv()).await {
-                Ok(Ok(Some(_))) | Err(_) => {}
-                // Lost; the listener connects again when it is asked the next time.
-                Ok(Ok(None)) => shared.changes.flush(FlushCause::Disconnected),
-                Ok(Err(sqlx::Error::PoolClosed)) => return,
-                Ok(Err(_)) => {
-                    self.lost(shared);
-                    sleep(poll_interval).await;
-                }
+            match &mut listener {
+                Some(listening) => match timeout(poll_interval, listening.try_recv()).await {
+                    Ok(Ok(Some(_))) | Err(_) => {}
+                    // It was lost and is made anew at the next turn.
+                    Ok(Ok(None) | Err(_)) => {
+                        listener = None;
+                        shared.changes.flush(FlushCause::Disconnected);
+                    }
+                },
+                None => match listen(shared).await {
+                    Ok(again) => listener = Some(again),
+                    Err(_) => sleep(poll_interval).await,
+                },
             }
             match self.poll(shared).await {
                 Ok(()) => self.reached = true,
-                Err(Error::Closed) => return,
                 Err(_) => self.lost(shared),
             }
         }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Postgres as Pg};
-use tokio::sync::{Notify, OnceCell, Semaphore, TryAcquireError};
+use sqlx::{ConnectOptions as _, Connection as _, Postgres as Pg};
+use tokio::sync::{Notify, OnceCell, Semaphore, TryAcquireError, watch};
 use tokio::time::sleep;
 
 use super::changes::Hub;
@@ -31,6 +31,9 @@ const RETRY_PAUSE: Duration = Duration::from_millis(5);
 /// Statements that a connection keeps prepared.
 const STATEMENTS: usize = 256;
 
+/// How long a connection may have been idle, 100 ms, to be used without asking whether it lives.
+const UNTESTED: Duration = Duration::from_millis(100);
+
 /// What every session is set to. A commit is on the server's disk before it is answered; nothing waits for ever.
 const SETTINGS: [(&str, &str); 5] = [
     ("synchronous_commit", "on"),
@@ -47,6 +50,8 @@ pub(super) struct Postgres {
     closing: AtomicBool,
     following: OnceCell<()>,
     poll_interval: Duration,
+    /// Ends the tasks, by a value or by being dropped.
+    closed: watch::Sender<()>,
 }
 
 /// What jobs and the follower have in common.
@@ -55,8 +60,6 @@ struct Shared {
     changes: Arc<Hub>,
     /// Told after a commit that others are to hear of.
     announce: Notify,
-    /// Whether the task that announces is to end.
-    closed: Notify,
 }
 
 impl Postgres {
@@ -78,16 +81,25 @@ impl Postgres {
             PgPoolOptions::new()
                 .max_connections(config.connections.max(2))
                 .acquire_timeout(config.acquire_timeout)
-                // A dead connection shows itself by failing; asking first would double every read.
+                // Asking each time whether the connection lives would double the cost of a read.
                 .test_before_acquire(false)
+                .before_acquire(|connection, idle| {
+                    Box::pin(async move {
+                        if idle.idle_for > UNTESTED {
+                            connection.ping().await?;
+                        }
+                        Ok(true)
+                    })
+                })
         };
         let writers = pool().connect_with(options.clone()).await.map_err(open)?;
         let readers = pool()
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(open)?;
-        let shared = Arc::new(Shared { writers, changes, announce: Notify::new(), closed: Notify::new() });
-        tokio::spawn(follow::announce(Arc::clone(&shared)));
+        let shared = Arc::new(Shared { writers, changes, announce: Notify::new() });
+        let closed = watch::Sender::new(());
+        tokio::spawn(follow::announce(Arc::clone(&shared), closed.subscribe()));
         Ok(Self {
             readers,
             shared,
@@ -95,6 +107,7 @@ impl Postgres {
             closing: AtomicBool::new(false),
             following: OnceCell::new(),
             poll_interval: config.poll_interval,
+            closed,
         })
     }
 
@@ -121,7 +134,8 @@ impl Postgres {
     pub(super) async fn follow(&self) -> Result<(), Error> {
         self.following
             .get_or_try_init(async || {
-                follow::start(self.readers.clone(), Arc::clone(&self.shared), self.poll_interval).await
+                let shared = Arc::clone(&self.shared);
+                follow::start(self.readers.clone(), shared, self.poll_interval, self.closed.subscribe()).await
             })
             .await
             .copied()
@@ -133,15 +147,9 @@ impl Postgres {
         let all = self.jobs.acquire_many(JOBS as u32).await;
         self.jobs.close();
         drop(all);
-        self.shared.closed.notify_waiters();
+        self.closed.send_replace(());
         self.shared.writers.close().await;
         self.readers.close().await;
-    }
-}
-
-impl Drop for Postgres {
-    fn drop(&mut self) {
-        self.shared.closed.notify_waiters();
     }
 }
 

@@ -38,7 +38,11 @@ impl Sqlite {
     /// Opens `file`, or a database in memory.
     pub(super) async fn open(file: Option<&Path>, config: &Config, changes: Arc<Hub>) -> Result<Self, Error> {
         let (path, lock) = match file {
-            Some(file) => (file.to_owned(), Some(Lock::take(file)?)),
+            Some(file) => {
+                let lock = Lock::take(file)?;
+                create(file)?;
+                (file.to_owned(), Some(lock))
+            }
             None => (memory(), None),
         };
         let open =
@@ -81,6 +85,16 @@ fn options(path: &Path, memory: bool) -> SqliteConnectOptions {
         // Each commit is synced: an acknowledged write survives a power failure.
         .synchronous(SqliteSynchronous::Full)
         .pragma("journal_size_limit", WAL_BYTES)
+}
+
+/// Creates the file, for nobody else to read: people and sealed secrets are in it. SQLite gives its log the same mode.
+fn create(file: &Path) -> Result<(), Error> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let open = |cause| Error::Open { place: file.display().to_string(), cause: Arc::new(cause) };
+    options.open(file).map(drop).map_err(open)
 }
 
 /// A name that connections of this process share, by SQLite's `memdb`.
