@@ -129,11 +129,10 @@ mod tests {
         let mut cx = Context::from_waker(std::task::Waker::noop());
         let bytes = [7; 100_000];
         let mut written = 0;
-        loop {
-            match Pin::new(&mut write).poll_write_vectored(&mut cx, &[IoSlice::new(&bytes)]) {
-                Poll::Ready(len) => written += len.unwrap(),
-                Poll::Pending => break,
-            }
+        while let Poll::Ready(len) =
+            Pin::new(&mut write).poll_write_vectored(&mut cx, &[IoSlice::new(&bytes)])
+        {
+            written += len.unwrap();
         }
         let mut received = vec![0; written];
         peer.read_exact(&mut received).await.unwrap();

@@ -178,7 +178,7 @@ mod tests {
         let [first, second, quick] = [first, second, quick].map(|asked| asked.lock().unwrap().clone());
         assert_eq!((first.len(), second.len(), quick.len()), (41, 41, 41));
         for (asked, period) in [(first, LONG), (second, LONG), (quick, SHORT)] {
-            let at_ticks = |at: &Duration| at.as_nanos() % period.as_nanos() == 0;
+            let at_ticks = |at: &Duration| at.as_nanos().is_multiple_of(period.as_nanos());
             assert!(asked[1..].iter().all(at_ticks), "{asked:?}");
             assert!(asked[1..].windows(2).all(|pair| pair[1] - pair[0] == period), "{asked:?}");
         }
