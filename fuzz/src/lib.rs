@@ -10,6 +10,7 @@ pub mod codec_headers;
 pub mod flv;
 pub mod hls_request;
 pub mod packager;
+pub mod platform;
 pub mod script;
 pub mod server_session;
 pub mod timeline;
@@ -19,7 +20,7 @@ mod adversary;
 mod samples;
 
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 10] = [
+pub const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("amf", amf::run),
     ("chunk_reader", chunk_reader::run),
     ("client_session", client_session::run),
@@ -27,6 +28,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 10] = [
     ("flv", flv::run),
     ("hls_request", hls_request::run),
     ("packager", packager::run),
+    ("platform", platform::run),
     ("server_session", server_session::run),
     ("timeline", timeline::run),
     ("ts_round_trip", ts_round_trip::run),

@@ -10,6 +10,7 @@ mod clocks;
 mod flv;
 mod folder;
 mod headers;
+mod platform;
 mod recorded;
 mod requests;
 mod sessions;
@@ -29,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     sessions::write_client(&mut at("client_session")?)?;
     flv::write(&mut at("flv")?, &recordings)?;
     headers::write(&mut at("codec_headers")?, &fuzz.join("../media-core/src/codec/fixtures.rs"))?;
+    platform::write(&mut at("platform")?)?;
     requests::write(&mut at("hls_request")?)?;
     clocks::write_timeline(&mut at("timeline")?)?;
     clocks::write_scripts(&mut at("ts_round_trip")?, 12, 400)?;

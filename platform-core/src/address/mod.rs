@@ -20,7 +20,7 @@ mod target;
 use std::net::{IpAddr, SocketAddr};
 use std::ops::RangeInclusive;
 
-use ipnet::IpNet;
+use ipnet::{IpNet, Ipv4Net};
 
 pub use ranges::Reach;
 pub use resolve::Resolve;
@@ -68,15 +68,26 @@ impl std::str::FromStr for Exception {
     /// Reads `10.1.0.0/16`, `10.1.2.3`, `fd00::/8` or `hooks.internal`.
     fn from_str(text: &str) -> Result<Self, Refused> {
         if let Ok(net) = text.parse::<IpNet>() {
-            return Ok(Self::Net(net.trunc()));
+            return Ok(Self::Net(canonical(net)));
         }
         if let Ok(address) = text.parse::<IpAddr>() {
-            return Ok(Self::Net(address.into()));
+            return Ok(Self::Net(address.to_canonical().into()));
         }
         match Host::parse(text)? {
             Host::Name(name) => Ok(Self::Host(name)),
             Host::Address(address) => Ok(Self::Net(address.into())),
         }
+    }
+}
+
+/// The network that [`AddressPolicy::check`] compares with: IPv4 in its IPv6 form as IPv4.
+fn canonical(net: IpNet) -> IpNet {
+    let net = net.trunc();
+    match (net.addr().to_canonical(), net.prefix_len().checked_sub(96)) {
+        (IpAddr::V4(address), Some(prefix)) if net.addr().is_ipv6() => {
+            Ipv4Net::new(address, prefix).map_or(net, IpNet::V4)
+        }
+        _ => net,
     }
 }
 
@@ -174,7 +185,7 @@ impl AddressPolicy {
     /// [`Refused::Address`].
     pub fn check(&self, address: IpAddr) -> Result<(), Refused> {
         let address = address.to_canonical();
-        let within = |net: &IpNet| net.contains(&address);
+        let within = |net: &IpNet| canonical(*net).contains(&address);
         if self.exceptions.iter().any(|exception| matches!(exception, Exception::Net(net) if within(net))) {
             return Ok(());
         }

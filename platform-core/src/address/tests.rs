@@ -189,6 +189,23 @@ fn exceptions_lift_the_check_for_what_they_name() {
 }
 
 #[test]
+fn networks_in_their_ipv6_form_are_those_of_ipv4() {
+    for text in ["::ffff:10.0.0.1", "::ffff:10.0.0.0/104", "10.0.0.0/8"] {
+        let mut policy = policy();
+        policy.exceptions = vec![text.parse().unwrap()];
+        assert!(policy.target("http://10.0.0.1/").is_ok(), "{text}");
+        assert!(policy.target("http://[::ffff:10.0.0.1]/").is_ok(), "{text}");
+        assert!(
+            policy.target("http://11.0.0.1/").is_ok() && policy.target("http://127.0.0.1/").is_err(),
+            "{text}"
+        );
+        let mut policy = self::policy();
+        policy.refused = vec!["::ffff:8.8.8.0/120".parse().unwrap()];
+        assert!(policy.target("http://8.8.8.8/").is_err());
+    }
+}
+
+#[test]
 fn an_operator_refuses_the_servers_own_addresses() {
     let mut policy = policy();
     policy.refused = vec!["8.8.8.0/24".parse().unwrap()];
