@@ -1,0 +1,59 @@
+//! The audit log: who changed what.
+
+use platform_core::AuditId;
+
+use crate::authority::{self, Permission, Target, authorize};
+use crate::page::{MAX_LIMIT, Page, PageRequest};
+use crate::store::{AuditEntry, AuditFilter, Tx};
+use crate::{Call, Error};
+
+/// Goes through the gate: of an organization or project those who may, of all only operators.
+async fn open<T: Tx>(tx: &mut T, call: &Call, filter: &AuditFilter) -> Result<(), Error> {
+    match (filter.project_id, filter.organization_id) {
+        (Some(id), organization_id) => {
+            let access = authorize(tx, call, Permission::AuditRead, Target::Project(id)).await?;
+            if organization_id.is_some_and(|id| id != access.organization.id) {
+                return Err(Error::NotFound);
+            }
+        }
+        (None, Some(id)) => {
+            authorize(tx, call, Permission::AuditRead, Target::Organization(id)).await?;
+        }
+        (None, None) => authority::operator(call)?,
+    }
+    Ok(())
+}
+
+/// A page of the audit log, the newest first. An export asks for page after page.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn list<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    filter: &AuditFilter,
+    request: PageRequest<AuditId>,
+) -> Result<Page<AuditEntry, AuditId>, Error> {
+    open(tx, call, filter).await?;
+    let limit = request.limit.clamp(1, MAX_LIMIT);
+    let mut data = tx.audit_page(filter, request.after, limit + 1).await?;
+    let more = data.len() > limit as usize;
+    data.truncate(limit as usize);
+    let next = if more { data.last().map(|entry| entry.id) } else { None };
+    Ok(Page { data, next })
+}
+
+/// How often each action occurs, the most frequent first.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn statistics<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    filter: &AuditFilter,
+) -> Result<Vec<(String, u64)>, Error> {
+    open(tx, call, filter).await?;
+    tx.audit_counts(filter).await
+}

@@ -1,0 +1,114 @@
+//! A map of what was loaded, that is told when something changes.
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::hash::{BuildHasher as _, Hash, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock};
+
+/// Counters of what was forgotten. Keys share them, so that a change rarely concerns what is being loaded.
+const COUNTERS: usize = 64;
+
+/// A map that forgets.
+#[derive(Debug)]
+pub(super) struct Shelf<K, V> {
+    map: RwLock<HashMap<K, Arc<V>>>,
+    capacity: usize,
+    hasher: RandomState,
+    /// How often something with such a hash was forgotten.
+    forgotten: [AtomicU64; COUNTERS],
+}
+
+/// Taken before something is loaded: what was forgotten until then.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Ticket(u64);
+
+impl<K: Eq + Hash, V> Shelf<K, V> {
+    pub(super) fn new(capacity: usize) -> Self {
+        Self {
+            map: RwLock::default(),
+            capacity,
+            hasher: RandomState::new(),
+            forgotten: std::array::from_fn(|_| AtomicU64::new(0)),
+        }
+    }
+
+    pub(super) fn get<Q: Eq + Hash + ?Sized>(&self, key: &Q) -> Option<Arc<V>>
+    where
+        K: Borrow<Q>,
+    {
+        self.map.read().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)
+    }
+
+    pub(super) fn ticket<Q: Hash + ?Sized>(&self, key: &Q) -> Ticket
+    where
+        K: Borrow<Q>,
+    {
+        Ticket(self.counter(key).load(Ordering::SeqCst))
+    }
+
+    /// Puts in what was loaded after the ticket was taken, unless it was forgotten since: then it may be what was before.
+    pub(super) fn put(&self, ticket: Ticket, key: K, value: Arc<V>) {
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        if self.counter(&key).load(Ordering::SeqCst) != ticket.0 {
+            return;
+        }
+        if map.len() >= self.capacity {
+            map.clear();
+        }
+        map.insert(key, value);
+    }
+
+    pub(super) fn forget(&self, key: &K) {
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        self.counter(key).fetch_add(1, Ordering::SeqCst);
+        map.remove(key);
+    }
+
+    /// Forgets all for which `forget` holds, and what is being loaded.
+    pub(super) fn forget_where(&self, forget: impl Fn(&K, &V) -> bool) {
+        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        for counter in &self.forgotten {
+            counter.fetch_add(1, Ordering::SeqCst);
+        }
+        map.retain(|key, value| !forget(key, value));
+    }
+
+    fn counter<Q: Hash + ?Sized>(&self, key: &Q) -> &AtomicU64
+    where
+        K: Borrow<Q>,
+    {
+        let place = self.hasher.hash_one(key) as usize % COUNTERS;
+        self.forgotten.get(place).expect("a remainder is below its divisor")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changed_while_it_was_loaded_is_not_kept() {
+        let shelf: Shelf<u32, &str> = Shelf::new(10);
+        let ticket = shelf.ticket(&1);
+        shelf.forget(&1);
+        shelf.put(ticket, 1, Arc::new("old"));
+        assert_eq!(shelf.get(&1), None);
+        shelf.put(shelf.ticket(&1), 1, Arc::new("new"));
+        assert_eq!(shelf.get(&1).as_deref(), Some(&"new"));
+        let ticket = shelf.ticket(&2);
+        shelf.forget_where(|_, value| *value == "new");
+        shelf.put(ticket, 2, Arc::new("old"));
+        assert_eq!((shelf.get(&1), shelf.get(&2)), (None, None));
+    }
+
+    #[test]
+    fn it_does_not_grow_past_its_capacity() {
+        let shelf: Shelf<u32, u32> = Shelf::new(10);
+        for key in 0..1_000 {
+            shelf.put(shelf.ticket(&key), key, Arc::new(key));
+            assert!(shelf.map.read().unwrap().len() <= 10);
+        }
+        assert!(shelf.get(&999).is_some());
+    }
+}

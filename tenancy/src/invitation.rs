@@ -1,0 +1,193 @@
+//! Invitations into organizations: single use, seven days, only for the person whose verified address they were sent to.
+
+use std::time::Duration;
+
+use platform_core::{OrganizationId, Secret, WallTime};
+
+use crate::authority::{Permission, Role, Target, authorize};
+use crate::call::About;
+use crate::error::INVALID_TOKEN;
+use crate::field::{Fields, email_key};
+use crate::mail::{self, Mail, Message};
+use crate::member::{self, Member, may_grant};
+use crate::organization::{self, Organization};
+use crate::page::{Page, PageRequest, page};
+use crate::store::{Entity, Tx, at_least, is, null, record, set};
+use crate::user::User;
+use crate::{Call, Error, InvitationId, UserId};
+
+/// How long an invitation can be accepted, 7 days.
+pub const VALID: Duration = Duration::from_secs(7 * 86_400);
+/// Open invitations of an organization, 100.
+const MAX_OPEN: u32 = 100;
+
+record! {
+    /// An invitation.
+    pub struct Invitation in "tenancy_invitations" {
+        /// `inv_…`.
+        pub id: InvitationId,
+        /// Into which organization.
+        pub organization_id: OrganizationId,
+        /// To whom; `None` after the person was erased.
+        pub email: Option<String>,
+        /// What the address is compared by.
+        pub(crate) email_key: Option<String>,
+        /// As what.
+        pub role: Role,
+        /// The token's HMAC.
+        pub(crate) token: Vec<u8>,
+        /// By whom; `None` for an operator.
+        pub invited_by: Option<UserId>,
+        /// When.
+        pub created_at: WallTime,
+        /// Until when it can be accepted.
+        pub expires_at: WallTime,
+        /// When it was accepted or revoked.
+        pub closed_at: Option<WallTime>,
+    }
+    unique "token" on "token"
+    unique "email" on "organization_id", "email_key"; while "closed_at" is null
+}
+
+fn about(organization_id: OrganizationId, id: InvitationId) -> About {
+    About { organization_id: Some(organization_id), project_id: None, entity: Entity::of(id) }
+}
+
+/// Somebody to be invited.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvitationInput {
+    /// To which address.
+    pub email: String,
+    /// As what; not above the own role.
+    pub role: Role,
+}
+
+/// Invites somebody. An open invitation to the same address is replaced. The mail is the caller's to queue, in the same
+/// transaction.
+///
+/// # Errors
+///
+/// See [`authorize`]; [`Error::Conflict`] when they are a member.
+pub async fn create<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    input: &InvitationInput,
+) -> Result<(Invitation, Mail), Error> {
+    let access =
+        authorize(tx, call, Permission::MembersManage, Target::Organization(organization_id)).await?;
+    may_grant(access.role, input.role)?;
+    let mut fields = Fields::new();
+    let email = fields.email("/email", &input.email);
+    fields.check()?;
+    let key = email_key(&email);
+    if is_member(tx, organization_id, &key).await? {
+        return Err(Error::Conflict { key: "email" });
+    }
+    let open = vec![is("organization_id", organization_id), null("closed_at")];
+    let close = vec![set("closed_at", call.now)];
+    let mut replaced = open.clone();
+    replaced.push(is("email_key", key.clone()));
+    tx.update::<Invitation>(replaced, close).await?;
+    let mut counted = open;
+    counted.push(at_least("expires_at", call.now));
+    if tx.list::<Invitation>(counted, MAX_OPEN).await?.len() >= MAX_OPEN as usize {
+        return Err(Error::refused(crate::error::STATE, "At most 100 invitations are open; revoke some."));
+    }
+    let token = mail::new_token();
+    let invitation = Invitation {
+        id: call.id(),
+        organization_id,
+        email: Some(email.clone()),
+        email_key: Some(key),
+        role: input.role,
+        token: mail::stored(call, &token),
+        invited_by: call.user().ok(),
+        created_at: call.now,
+        expires_at: call.now.plus(VALID),
+        closed_at: None,
+    };
+    tx.insert(&invitation).await?;
+    call.record(tx, "invitation.created", about(organization_id, invitation.id), &[]).await?;
+    let message = Message::Invitation { organization: access.organization.name, role: input.role, token };
+    Ok((invitation, Mail { to: email, message }))
+}
+
+async fn is_member<T: Tx>(tx: &mut T, organization_id: OrganizationId, key: &str) -> Result<bool, Error> {
+    let Some(user) = tx.find::<User>(vec![is("email_key", key.to_owned())]).await? else { return Ok(false) };
+    let filter = vec![is("organization_id", organization_id), is("user_id", user.id)];
+    Ok(tx.find::<Member>(filter).await?.is_some())
+}
+
+/// The open invitations of an organization, expired ones included.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn list<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    request: PageRequest<InvitationId>,
+) -> Result<Page<Invitation, InvitationId>, Error> {
+    authorize(tx, call, Permission::MemberEmailsRead, Target::Organization(organization_id)).await?;
+    let filter = vec![is("organization_id", organization_id), null("closed_at")];
+    page(tx, filter, request, |invitation: &Invitation| invitation.id).await
+}
+
+/// Takes an invitation back.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn revoke<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    id: InvitationId,
+) -> Result<(), Error> {
+    authorize(tx, call, Permission::MembersManage, Target::Organization(organization_id)).await?;
+    let filter = vec![is("id", id), is("organization_id", organization_id), null("closed_at")];
+    if tx.update::<Invitation>(filter, vec![set("closed_at", call.now)]).await? == 0 {
+        return Err(Error::NotFound);
+    }
+    call.record(tx, "invitation.revoked", about(organization_id, id), &[]).await
+}
+
+/// Accepts an invitation, as the person to whose verified address it was sent.
+///
+/// # Errors
+///
+/// [`Error::Refused`] with the code `invalid_token` for any other token, person or time.
+pub async fn accept<T: Tx>(tx: &mut T, call: &Call, token: &Secret) -> Result<(Organization, Member), Error> {
+    let user_id = call.user()?;
+    let user: User = tx.get(user_id).await?.ok_or(Error::Unauthenticated)?;
+    let filter =
+        vec![is("token", mail::stored(call, token)), null("closed_at"), at_least("expires_at", call.now)];
+    let invitation: Invitation = tx.find(filter).await?.ok_or_else(invalid)?;
+    if user.verified_at.is_none() || invitation.email_key.is_none() || invitation.email_key != user.email_key
+    {
+        return Err(invalid());
+    }
+    let organization: Option<Organization> = tx.get(invitation.organization_id).await?;
+    let organization = organization
+        .filter(|organization| organization.deleted_at.is_none() && organization.suspended_at.is_none())
+        .ok_or_else(invalid)?;
+    let close = vec![is("id", invitation.id), null("closed_at")];
+    if tx.update::<Invitation>(close, vec![set("closed_at", call.now)]).await? == 0 {
+        return Err(invalid());
+    }
+    let member = member::insert(tx, call, organization.id, user_id, invitation.role).await?;
+    if invitation.role == Role::Owner {
+        organization::count_owners(tx, organization.id, 1).await?;
+    }
+    call.record(tx, "invitation.accepted", about(organization.id, invitation.id), &[]).await?;
+    Ok((organization, member))
+}
+
+fn invalid() -> Error {
+    Error::refused(
+        INVALID_TOKEN,
+        "The invitation was used, revoked or has expired, or was sent to another address.",
+    )
+}

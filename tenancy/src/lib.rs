@@ -1,0 +1,59 @@
+//! Tenancy: users, organizations, projects, keys, streams, plans and quotas.
+//!
+//! The rules of a multi-tenant service without HTTP and without a clock. Each rule is a function over a transaction of a
+//! [store](store), a [`Call`] (who asks, when, from where) and an input:
+//!
+//! ```text
+//! stream::create(&mut tx, &call, project_id, &input) -> Result<stream::Created, Error>
+//! ```
+//!
+//! So one transaction can hold several rules, and what other crates write beside them. What changes, the event that
+//! announces it and the audit row commit together.
+//!
+//! All of it runs against a store in memory, and with the feature `sql` against SQLite and PostgreSQL.
+
+pub mod access;
+pub mod api_key;
+pub mod audit;
+pub mod authority;
+pub mod cache;
+mod call;
+mod error;
+pub mod field;
+pub mod idempotency;
+pub mod ids;
+pub mod invitation;
+pub mod mail;
+pub mod member;
+pub mod organization;
+mod page;
+pub mod password;
+pub mod plan;
+mod principal;
+pub mod project;
+pub mod quota;
+pub mod retention;
+pub mod session;
+pub mod settings;
+pub mod signing_key;
+pub mod store;
+pub mod stream;
+pub mod stream_key;
+pub mod token;
+pub mod usage;
+pub mod user;
+pub mod vault;
+
+pub use authority::{Permission, Role};
+pub use call::{Call, Tenancy};
+pub use error::{
+    Cause, Error, INVALID_TOKEN, MAINTENANCE, REGISTRATIONS_CLOSED, SECOND_FACTOR_REQUIRED, SOLE_OWNER,
+    STATE, SUSPENDED,
+};
+pub use ids::{
+    ApiKeyId, InvitationId, MailTokenId, MemberId, PlanId, RecoveryCodeId, SessionId, SigningKeyId, StreamId,
+    StreamKeyId, UserId,
+};
+pub use page::{MAX_LIMIT, Page, PageRequest};
+pub(crate) use platform_core::Code;
+pub use principal::{KeyPrincipal, Principal, UserPrincipal};

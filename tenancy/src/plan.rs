@@ -1,0 +1,174 @@
+//! Plans: what an organization may use.
+
+use platform_core::WallTime;
+
+use crate::authority;
+use crate::call::About;
+use crate::field::Fields;
+use crate::organization::Organization;
+use crate::page::{Page, PageRequest, page};
+use crate::quota::Resource;
+use crate::settings::Settings;
+use crate::store::{Entity, Json, Tx, is, null, record, set};
+use crate::{Call, Error, PlanId};
+use platform_core::OrganizationId;
+
+record! {
+    /// A plan. Months are calendar months in UTC.
+    pub struct Plan in "tenancy_plans" {
+        /// `pln_…`.
+        pub id: PlanId,
+        /// Its name.
+        pub name: String,
+        /// What it is compared by.
+        pub(crate) name_key: String,
+        /// What it allows; what is not named is not limited.
+        pub limits: Json<Limits>,
+        /// When it was created.
+        pub created_at: WallTime,
+        /// When it was changed.
+        pub updated_at: WallTime,
+    }
+    unique "name" on "name_key"
+}
+
+/// How much of each resource, by its name. What is not named is not limited.
+pub type Limits = std::collections::BTreeMap<Resource, i64>;
+
+impl Plan {
+    /// How much of a resource; `None`: as much as there is.
+    pub fn limit(&self, resource: Resource) -> Option<i64> {
+        self.limits.0.get(&resource).copied()
+    }
+}
+
+/// A plan to be created, or what becomes of one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanInput {
+    /// Its name.
+    pub name: String,
+    /// What it allows.
+    pub limits: Limits,
+}
+
+/// Makes the plan and the settings of a new store.
+pub(crate) async fn set_up<T: Tx>(tx: &mut T, call: &Call) -> Result<(), Error> {
+    if Settings::load(tx).await?.is_some() {
+        return Ok(());
+    }
+    let plan = Plan {
+        id: call.id(),
+        name: "Unlimited".to_owned(),
+        name_key: "unlimited".to_owned(),
+        limits: Json(Limits::new()),
+        created_at: call.now,
+        updated_at: call.now,
+    };
+    tx.insert(&plan).await?;
+    Settings::insert(tx, plan.id, call.now).await
+}
+
+/// Creates a plan. For operators.
+///
+/// # Errors
+///
+/// [`Error::Conflict`] when there is one of this name.
+pub async fn create<T: Tx>(tx: &mut T, call: &Call, input: &PlanInput) -> Result<Plan, Error> {
+    authority::operator(call)?;
+    let name = check(input)?;
+    let plan = Plan {
+        id: call.id(),
+        name_key: crate::field::name_key(&name),
+        name,
+        limits: Json(input.limits.clone()),
+        created_at: call.now,
+        updated_at: call.now,
+    };
+    tx.insert(&plan).await?;
+    call.audit(tx, "plan.created", &about(plan.id), &[]).await?;
+    Ok(plan)
+}
+
+/// Replaces a plan's name and limits. A lowered limit refuses what is new and takes nothing away. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`], [`Error::Conflict`].
+pub async fn update<T: Tx>(tx: &mut T, call: &Call, id: PlanId, input: &PlanInput) -> Result<Plan, Error> {
+    authority::operator(call)?;
+    let name = check(input)?;
+    let assign = vec![
+        set("name_key", crate::field::name_key(&name)),
+        set("name", name),
+        set("limits", Json(input.limits.clone())),
+        set("updated_at", call.now),
+    ];
+    tx.update::<Plan>(vec![is("id", id)], assign).await?;
+    let plan = tx.get(id).await?.ok_or(Error::NotFound)?;
+    call.record(tx, "plan.updated", about(id), &["name", "limits"]).await?;
+    Ok(plan)
+}
+
+/// A plan. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: PlanId) -> Result<Plan, Error> {
+    authority::operator(call)?;
+    tx.get(id).await?.ok_or(Error::NotFound)
+}
+
+/// All plans. For operators.
+///
+/// # Errors
+///
+/// See [`operator`](authority::operator).
+pub async fn list<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    request: PageRequest<PlanId>,
+) -> Result<Page<Plan, PlanId>, Error> {
+    authority::operator(call)?;
+    page(tx, Vec::new(), request, |plan: &Plan| plan.id).await
+}
+
+/// Puts an organization on a plan. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] for the organization or the plan.
+pub async fn assign<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    plan_id: PlanId,
+) -> Result<(), Error> {
+    authority::operator(call)?;
+    let _: Plan = tx.get(plan_id).await?.ok_or(Error::NotFound)?;
+    let filter = vec![is("id", organization_id), null("deleted_at")];
+    let assign = vec![set("plan_id", plan_id), set("updated_at", call.now)];
+    if tx.update::<Organization>(filter, assign).await? == 0 {
+        return Err(Error::NotFound);
+    }
+    let about = About {
+        organization_id: Some(organization_id),
+        project_id: None,
+        entity: Entity::of(organization_id),
+    };
+    call.record(tx, "organization.plan_changed", about, &["plan_id"]).await
+}
+
+fn check(input: &PlanInput) -> Result<String, Error> {
+    let mut fields = Fields::new();
+    let name = fields.name("/name", &input.name);
+    if input.limits.values().any(|limit| *limit < 0) {
+        fields.wrong("/limits", "negative", "A limit is 0 or more; leave out what is not limited.");
+    }
+    fields.check()?;
+    Ok(name)
+}
+
+fn about(id: PlanId) -> About {
+    About { organization_id: None, project_id: None, entity: Entity::of(id) }
+}

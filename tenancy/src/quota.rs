@@ -1,0 +1,152 @@
+//! Quotas: what is counted, and how no more than allowed is taken.
+
+use platform_core::{OrganizationId, WallTime};
+
+use crate::Error;
+use crate::organization::Organization;
+use crate::plan::Plan;
+use crate::store::{Condition, Tx, add, is, named, record};
+
+named! {
+    /// What a plan limits.
+    pub enum Resource {
+        /// Projects that exist.
+        Projects = "projects",
+        /// Streams that exist.
+        Streams = "streams",
+        /// Encoders that publish at the same time.
+        ConcurrentPublishers = "concurrent_publishers",
+        /// Viewers at the same time.
+        ConcurrentViewers = "concurrent_viewers",
+        /// Seconds of streams that were live in a month.
+        StreamingSeconds = "streaming_seconds",
+        /// Bytes of recordings that exist.
+        StorageBytes = "storage_bytes",
+        /// Bytes delivered to viewers in a month.
+        DeliveredBytes = "delivered_bytes",
+        /// Requests to the API in a month.
+        ApiRequests = "api_requests",
+    }
+}
+
+impl Resource {
+    /// What to do when there is no more of it.
+    pub(crate) fn remedy(self) -> &'static str {
+        match self {
+            Self::Projects => "delete a project or ask for a larger plan.",
+            Self::Streams => "delete a stream or ask for a larger plan.",
+            Self::ConcurrentPublishers => "end a stream or ask for a larger plan.",
+            Self::ConcurrentViewers => "wait until some have left or ask for a larger plan.",
+            Self::StorageBytes => "delete recordings or ask for a larger plan.",
+            Self::StreamingSeconds | Self::DeliveredBytes | Self::ApiRequests => {
+                "wait for the next month or ask for a larger plan."
+            }
+        }
+    }
+}
+
+record! {
+    /// How much of a counted resource an organization has.
+    pub struct Counter in "tenancy_counters" {
+        /// The organization's id and the resource's name.
+        pub id: String,
+        /// The organization.
+        pub organization_id: OrganizationId,
+        /// What is counted.
+        pub resource: Resource,
+        /// How much there is.
+        pub value: i64,
+    }
+}
+
+fn key(organization_id: OrganizationId, resource: Resource) -> String {
+    format!("{organization_id}:{}", resource.as_str())
+}
+
+/// Counts `amount` more, if the plan allows: one conditional update, so that however many come at once, no more than the
+/// limit get through.
+pub(crate) async fn take<T: Tx>(
+    tx: &mut T,
+    organization: &Organization,
+    resource: Resource,
+    amount: i64,
+) -> Result<(), Error> {
+    let limit = limit(tx, organization, resource).await?;
+    let id = key(organization.id, resource);
+    let fits = |limit| Condition::Fits { column: "value", add: amount, limit };
+    for _ in 0..2 {
+        let filter = vec![is("id", id.clone()), fits(limit.unwrap_or(i64::MAX))];
+        if tx.update::<Counter>(filter, vec![add("value", amount)]).await? == 1 {
+            return Ok(());
+        }
+        match tx.get::<Counter>(id.clone()).await? {
+            Some(counter) => {
+                let limit = limit.unwrap_or(i64::MAX);
+                return Err(Error::QuotaExceeded { resource, limit, current: counter.value });
+            }
+            // The first of its organization.
+            None => start(tx, organization.id, resource).await?,
+        }
+    }
+    Err(Error::internal("a counter that was made is gone"))
+}
+
+/// Counts `amount` less.
+pub(crate) async fn give_back<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    resource: Resource,
+    amount: i64,
+) -> Result<(), Error> {
+    let floor = Condition::Fits { column: "value", add: -amount, limit: i64::MAX };
+    let filter = vec![is("id", key(organization_id, resource)), floor];
+    tx.update::<Counter>(filter, vec![add("value", -amount)]).await.map(drop)
+}
+
+/// Makes the counter of a resource.
+pub(crate) async fn start<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    resource: Resource,
+) -> Result<(), Error> {
+    let id = key(organization_id, resource);
+    tx.insert_new(&Counter { id, organization_id, resource, value: 0 }).await.map(drop)
+}
+
+/// How much of a counted resource there is.
+pub(crate) async fn current<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    resource: Resource,
+) -> Result<i64, Error> {
+    let counter: Option<Counter> = tx.get(key(organization_id, resource)).await?;
+    Ok(counter.map_or(0, |counter| counter.value))
+}
+
+/// How much of a resource an organization may have; `None`: as much as there is.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn limit<T: Tx>(
+    tx: &mut T,
+    organization: &Organization,
+    resource: Resource,
+) -> Result<Option<i64>, Error> {
+    let plan: Option<Plan> = tx.get(organization.plan_id).await?;
+    let plan = plan.ok_or_else(|| Error::internal("an organization's plan is gone"))?;
+    Ok(plan.limit(resource))
+}
+
+/// A resource of an organization, as `/v1/usage` shows it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Level {
+    /// What.
+    pub resource: Resource,
+    /// How much the plan allows; `None`: as much as there is.
+    pub limit: Option<i64>,
+    /// How much there is, or was used this month.
+    pub current: i64,
+    /// When the count begins anew, for what is counted by the month.
+    pub resets_at: Option<WallTime>,
+}

@@ -1,0 +1,108 @@
+//! Which rows, and what of them changes.
+
+use super::record::Table;
+use super::value::{Cell, Value};
+
+/// A condition on a row. All conditions of a list hold together.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Condition {
+    /// The column holds this; [`Value::Null`]: nothing.
+    Is(&'static str, Value),
+    /// The column holds something else; [`Value::Null`]: something. An empty column is no other value.
+    Not(&'static str, Value),
+    /// The column holds less.
+    Below(&'static str, Value),
+    /// The column holds this or more.
+    AtLeast(&'static str, Value),
+    /// The text begins with this.
+    Prefix(&'static str, String),
+    /// The column holds one of these.
+    OneOf(&'static str, Vec<Value>),
+    /// The integer stays from 0 to `limit` when `add` is added to it.
+    Fits {
+        /// The column.
+        column: &'static str,
+        /// What is to be added.
+        add: i64,
+        /// The largest sum.
+        limit: i64,
+    },
+}
+
+/// The column holds `value`.
+pub fn is(column: &'static str, value: impl Cell) -> Condition {
+    Condition::Is(column, value.into_value())
+}
+
+/// The column is empty.
+pub fn null(column: &'static str) -> Condition {
+    Condition::Is(column, Value::Null)
+}
+
+/// The column holds something.
+pub fn some(column: &'static str) -> Condition {
+    Condition::Not(column, Value::Null)
+}
+
+/// The column holds less than `value`.
+pub fn below(column: &'static str, value: impl Cell) -> Condition {
+    Condition::Below(column, value.into_value())
+}
+
+/// The column holds `value` or more.
+pub fn at_least(column: &'static str, value: impl Cell) -> Condition {
+    Condition::AtLeast(column, value.into_value())
+}
+
+/// The column holds one of `values`.
+pub fn one_of<T: Cell>(column: &'static str, values: impl IntoIterator<Item = T>) -> Condition {
+    Condition::OneOf(column, values.into_iter().map(T::into_value).collect())
+}
+
+/// What happens to a column.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Assign {
+    /// It holds this from now on.
+    Set(&'static str, Value),
+    /// This is added to it.
+    Add(&'static str, i64),
+}
+
+/// The column holds `value` from now on.
+pub fn set(column: &'static str, value: impl Cell) -> Assign {
+    Assign::Set(column, value.into_value())
+}
+
+/// The column becomes empty.
+pub fn clear(column: &'static str) -> Assign {
+    Assign::Set(column, Value::Null)
+}
+
+/// `amount` is added to the column.
+pub fn add(column: &'static str, amount: i64) -> Assign {
+    Assign::Add(column, amount)
+}
+
+/// In which order rows are given: by their ids, which sort by time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Order {
+    /// The newest first.
+    Newest,
+    /// The oldest first.
+    Oldest,
+}
+
+/// Rows to be given.
+#[derive(Clone, Debug)]
+pub struct Select {
+    /// Of this table.
+    pub table: &'static Table,
+    /// Under these conditions.
+    pub filter: Vec<Condition>,
+    /// In this order.
+    pub order: Order,
+    /// So many at most.
+    pub limit: u32,
+}

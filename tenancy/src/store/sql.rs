@@ -1,0 +1,160 @@
+//! The store in SQLite and PostgreSQL, over platform-core's `Db`.
+//!
+//! Statements are put together from the records' constants, and are the same for both. So the schema in `migrations/` has
+//! the columns of the records, and a unique index `{table}_{key}` for each thing that is unique; a test compares them.
+
+mod announce;
+mod statement;
+
+use platform_core::sql::{self, Db, Migration, Migrations};
+use platform_core::{AuditId, Event, WallTime};
+
+use super::announce::{AuditEntry, AuditFilter, Entity};
+use super::filter::{Assign, Condition, Select};
+use super::record::{Row, Table};
+use super::value::{Kind, Value};
+use super::{BoxFuture, Store, Tx};
+use crate::Error;
+
+/// The schema, to be given to [`Db::migrate`].
+pub const MIGRATIONS: Migrations = Migrations {
+    name: "tenancy",
+    sqlite: &[Migration {
+        version: 1,
+        name: "tenants",
+        sql: include_str!("../../migrations/sqlite/0001_tenants.sql"),
+    }],
+    postgres: &[Migration {
+        version: 1,
+        name: "tenants",
+        sql: include_str!("../../migrations/postgres/0001_tenants.sql"),
+    }],
+};
+
+/// The bound of rows that are removed at once, whatever is asked for.
+const MAX_DELETED: u32 = 10_000;
+
+impl Store for Db {
+    type Tx = sql::Tx;
+
+    async fn write<I, T, F>(&self, input: I, work: F) -> Result<T, Error>
+    where
+        I: Send + Sync + 'static,
+        T: Send + 'static,
+        F: for<'t> Fn(&'t mut sql::Tx, &'t I) -> BoxFuture<'t, Result<T, Error>> + Send + Sync + 'static,
+    {
+        Db::write(self, input, work).await
+    }
+
+    async fn read(&self) -> Result<sql::Tx, Error> {
+        Ok(Db::read(self).await?)
+    }
+}
+
+impl From<sql::Error> for Error {
+    fn from(error: sql::Error) -> Self {
+        if error.is_transient() || matches!(error, sql::Error::InDoubt(_) | sql::Error::Closed) {
+            Self::Unavailable(std::sync::Arc::new(error))
+        } else {
+            Self::Internal(std::sync::Arc::new(error))
+        }
+    }
+}
+
+impl Tx for sql::Tx {
+    async fn insert_row(&mut self, table: &'static Table, row: Row) -> Result<bool, Error> {
+        Ok(self.execute(statement::insert(table, row)).await? == 1)
+    }
+
+    async fn select_rows(&mut self, select: Select) -> Result<Vec<Row>, Error> {
+        let table = select.table;
+        let Some(query) = statement::select(select)? else { return Ok(Vec::new()) };
+        let rows = self.fetch_all(query).await?;
+        rows.iter().map(|row| values(table, row)).collect()
+    }
+
+    async fn update_rows(
+        &mut self,
+        table: &'static Table,
+        filter: Vec<Condition>,
+        assign: Vec<Assign>,
+    ) -> Result<u64, Error> {
+        let Some(query) = statement::update(table, filter, assign)? else { return Ok(0) };
+        self.execute(query).await.map_err(|error| match error {
+            sql::Error::Unique { constraint } => Error::Conflict { key: key(table, &constraint) },
+            error => error.into(),
+        })
+    }
+
+    async fn delete_rows(
+        &mut self,
+        table: &'static Table,
+        filter: Vec<Condition>,
+        limit: u32,
+    ) -> Result<u64, Error> {
+        let Some(query) = statement::delete(table, filter, limit.min(MAX_DELETED))? else { return Ok(0) };
+        Ok(self.execute(query).await?)
+    }
+
+    async fn announce(&mut self, event: Event, entity: Entity) -> Result<(), Error> {
+        Ok(sql::outbox::append(self, &event, Some(&entity.into())).await?)
+    }
+
+    async fn changed(&mut self, entity: Entity, now: WallTime) -> Result<(), Error> {
+        Ok(sql::changes::append(self, &entity.into(), now).await?)
+    }
+
+    async fn audit(&mut self, entry: AuditEntry) -> Result<(), Error> {
+        Ok(sql::audit::append(self, &entry.into()).await?)
+    }
+
+    async fn audit_page(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<AuditId>,
+        limit: u32,
+    ) -> Result<Vec<AuditEntry>, Error> {
+        let rows = sql::audit::page(self, &filter.into(), before, limit as usize).await?;
+        Ok(rows.into_iter().map(Into::into).collect())
+    }
+
+    async fn audit_counts(&mut self, filter: &AuditFilter) -> Result<Vec<(String, u64)>, Error> {
+        Ok(sql::audit::counts(self, &filter.into()).await?)
+    }
+
+    async fn forget(&mut self, entity: &Entity) -> Result<(), Error> {
+        sql::audit::erase(self, &entity.id).await?;
+        let (entity, mut from) = (entity.clone().into(), Some(sql::outbox::Position::START));
+        while let Some(position) = from {
+            from = sql::outbox::erase(self, &entity, position, FORGOTTEN_AT_ONCE).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Rows of the outbox that a statement of an erasure looks at.
+const FORGOTTEN_AT_ONCE: usize = 10_000;
+
+/// The values of a row, by the table's columns.
+fn values(table: &Table, row: &sql::Row) -> Result<Row, Error> {
+    let mut values = Vec::with_capacity(table.columns.len());
+    for (place, column) in table.columns.iter().enumerate() {
+        values.push(match column.kind {
+            Kind::Text => row.get::<Option<String>>(place)?.map_or(Value::Null, Value::Text),
+            Kind::Integer => row.get::<Option<i64>>(place)?.map_or(Value::Null, Value::Integer),
+            Kind::Bytes => row.get::<Option<Vec<u8>>>(place)?.map_or(Value::Null, Value::Bytes),
+            Kind::Bool => row.get::<Option<bool>>(place)?.map_or(Value::Null, Value::Bool),
+        });
+    }
+    Ok(values)
+}
+
+/// What a violated constraint says is taken. PostgreSQL gives the index's name, SQLite the columns.
+fn key(table: &Table, constraint: &str) -> &'static str {
+    let name = table.name;
+    let violated = |unique: &&super::Unique| {
+        let columns: Vec<_> = unique.columns.iter().map(|column| format!("{name}.{column}")).collect();
+        constraint == format!("{name}_{}", unique.key) || constraint == columns.join(", ")
+    };
+    table.unique.iter().find(violated).map_or("id", |unique| unique.key)
+}

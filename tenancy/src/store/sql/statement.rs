@@ -1,0 +1,180 @@
+//! Statements, put together from the names in tables and conditions, which stand in this program's text.
+
+use platform_core::sql::{Query, Value as Bound, query};
+
+use crate::Error;
+use crate::store::filter::{Assign, Condition, Order, Select};
+use crate::store::record::{Row, Table};
+use crate::store::value::{Kind, Value};
+
+/// A value as a parameter. NULL has the column's type, because PostgreSQL wants one.
+fn bound(value: Value, kind: Kind) -> Bound<'static> {
+    match (value, kind) {
+        (Value::Text(text), _) => Bound::Text(Some(text.into())),
+        (Value::Integer(number), _) => Bound::Integer(Some(number)),
+        (Value::Bytes(bytes), _) => Bound::Bytes(Some(bytes.into())),
+        (Value::Bool(truth), _) => Bound::Bool(Some(truth)),
+        (Value::Null, Kind::Text) => Bound::Text(None),
+        (Value::Null, Kind::Integer) => Bound::Integer(None),
+        (Value::Null, Kind::Bytes) => Bound::Bytes(None),
+        (Value::Null, Kind::Bool) => Bound::Bool(None),
+    }
+}
+
+pub(super) fn insert(table: &'static Table, row: Row) -> Query<'static> {
+    let mut insert =
+        query("INSERT INTO ").push(table.name).push(" (").push(table.column_list).push(") VALUES (");
+    for (place, (value, column)) in row.into_iter().zip(table.columns).enumerate() {
+        if place > 0 {
+            insert = insert.push(", ");
+        }
+        insert = insert.push_bind(bound(value, column.kind));
+    }
+    insert.push(") ON CONFLICT DO NOTHING")
+}
+
+/// `None` where no row can meet the conditions.
+pub(super) fn select(select: Select) -> Result<Option<Query<'static>>, Error> {
+    let Select { table, filter, order, limit } = select;
+    let statement = query("SELECT ").push(table.column_list).push(" FROM ").push(table.name);
+    let Some(statement) = filtered(statement, table, filter)? else { return Ok(None) };
+    let statement = statement.push(match order {
+        Order::Newest => " ORDER BY id DESC LIMIT ",
+        Order::Oldest => " ORDER BY id LIMIT ",
+    });
+    Ok(Some(statement.push_bind(limit)))
+}
+
+pub(super) fn update(
+    table: &'static Table,
+    filter: Vec<Condition>,
+    assign: Vec<Assign>,
+) -> Result<Option<Query<'static>>, Error> {
+    let mut update = query("UPDATE ").push(table.name).push(" SET ");
+    for (place, assign) in assign.into_iter().enumerate() {
+        if place > 0 {
+            update = update.push(", ");
+        }
+        update = match assign {
+            Assign::Set(column, value) => {
+                update.push(column).push(" = ").push_bind(bound(value, table.kind(column)?))
+            }
+            Assign::Add(column, amount) => {
+                update.push(column).push(" = ").push(column).push(" + ").push_bind(amount)
+            }
+        };
+    }
+    filtered(update, table, filter)
+}
+
+pub(super) fn delete(
+    table: &'static Table,
+    filter: Vec<Condition>,
+    limit: u32,
+) -> Result<Option<Query<'static>>, Error> {
+    let rows = query("DELETE FROM ").push(table.name).push(" WHERE id IN (SELECT id FROM ").push(table.name);
+    let rows = filtered(rows, table, filter)?;
+    Ok(rows.map(|rows| rows.push(" ORDER BY id LIMIT ").push_bind(limit).push(")")))
+}
+
+/// Appends the conditions; `None` where no row can meet them.
+fn filtered(
+    mut statement: Query<'static>,
+    table: &'static Table,
+    filter: Vec<Condition>,
+) -> Result<Option<Query<'static>>, Error> {
+    for (place, condition) in filter.into_iter().enumerate() {
+        statement = statement.push(if place == 0 { " WHERE " } else { " AND " });
+        statement = match condition {
+            Condition::Is(column, Value::Null) => statement.push(column).push(" IS NULL"),
+            Condition::Not(column, Value::Null) => statement.push(column).push(" IS NOT NULL"),
+            Condition::Is(column, value) => compared(statement, table, column, " = ", value)?,
+            Condition::Not(column, value) => compared(statement, table, column, " <> ", value)?,
+            Condition::Below(column, value) => compared(statement, table, column, " < ", value)?,
+            Condition::AtLeast(column, value) => compared(statement, table, column, " >= ", value)?,
+            Condition::Prefix(column, prefix) => {
+                // A range, so that an index serves; texts sort by their bytes, and no prefix is followed by more than this.
+                let end = format!("{prefix}{}", char::MAX);
+                statement
+                    .push(column)
+                    .push(" >= ")
+                    .push_bind(prefix)
+                    .push(" AND ")
+                    .push(column)
+                    .push(" < ")
+                    .push_bind(end)
+            }
+            Condition::OneOf(_, values) if values.is_empty() => return Ok(None),
+            Condition::OneOf(column, values) => one_of(statement.push(column), table, column, values)?,
+            Condition::Fits { column, add, limit } => statement
+                .push(column)
+                .push(" >= ")
+                .push_bind(add.saturating_neg())
+                .push(" AND ")
+                .push(column)
+                .push(" <= ")
+                .push_bind(limit.saturating_sub(add)),
+        };
+    }
+    Ok(Some(statement))
+}
+
+fn compared(
+    statement: Query<'static>,
+    table: &'static Table,
+    column: &'static str,
+    operator: &'static str,
+    value: Value,
+) -> Result<Query<'static>, Error> {
+    Ok(statement.push(column).push(operator).push_bind(bound(value, table.kind(column)?)))
+}
+
+fn one_of(
+    mut statement: Query<'static>,
+    table: &'static Table,
+    column: &'static str,
+    values: Vec<Value>,
+) -> Result<Query<'static>, Error> {
+    let kind = table.kind(column)?;
+    for (place, value) in values.into_iter().enumerate() {
+        statement = statement.push(if place == 0 { " IN (" } else { ", " }).push_bind(bound(value, kind));
+    }
+    Ok(statement.push(")"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::{Record as _, add, below, is, null, set};
+    use crate::stream::Stream;
+
+    #[test]
+    fn statements_are_the_same_for_both_dialects() {
+        let table = Stream::TABLE;
+        let filter = vec![is("name", "a".to_owned()), null("deleted_at"), below("id", "str_1".to_owned())];
+        let found = select(Select { table, filter, order: Order::Newest, limit: 26 }).unwrap().unwrap();
+        let text = found.sql().rsplit_once(" FROM ").unwrap().1;
+        assert_eq!(
+            text,
+            "tenancy_streams WHERE name = $1 AND deleted_at IS NULL AND id < $2 ORDER BY id DESC LIMIT $3"
+        );
+        let fits = Condition::Fits { column: "epoch", add: 1, limit: 10 };
+        let updated = update(table, vec![fits], vec![add("epoch", 1), set("name", "b".to_owned())]);
+        assert_eq!(
+            updated.unwrap().unwrap().sql(),
+            "UPDATE tenancy_streams SET epoch = epoch + $1, name = $2 WHERE epoch >= $3 AND epoch <= $4"
+        );
+    }
+
+    #[test]
+    fn nothing_is_one_of_nothing() {
+        let filter = vec![Condition::OneOf("id", Vec::new())];
+        let nothing = Select { table: Stream::TABLE, filter, order: Order::Newest, limit: 1 };
+        assert!(select(nothing).unwrap().is_none());
+    }
+
+    #[test]
+    fn a_column_that_is_not_there_is_a_fault() {
+        assert!(update(Stream::TABLE, vec![is("nmae", 1)], vec![add("epoch", 1)]).is_err());
+    }
+}

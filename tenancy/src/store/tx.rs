@@ -1,0 +1,152 @@
+//! A transaction.
+
+use std::future::Future;
+
+use platform_core::{AuditId, Event, WallTime};
+
+use super::announce::{AuditEntry, AuditFilter, Entity};
+use super::filter::{Assign, Condition, Order, Select, is};
+use super::record::{Record, Row, Table};
+use super::value::{Cell, Value};
+use crate::Error;
+
+/// A transaction: primitives that a store implements, and typed methods over them.
+///
+/// An error of a primitive ends the transaction: nothing of it is committed, and the work returns the error.
+pub trait Tx: Send {
+    /// Adds a row, unless its key or something unique in it is there already: then nothing happens and it says `false`.
+    fn insert_row(
+        &mut self,
+        table: &'static Table,
+        row: Row,
+    ) -> impl Future<Output = Result<bool, Error>> + Send;
+
+    /// The rows that are asked for.
+    fn select_rows(&mut self, select: Select) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
+
+    /// Changes all rows under the conditions in one statement, so that what the conditions say still holds when it is done;
+    /// how many. [`Error::Conflict`] where something unique would be there twice.
+    fn update_rows(
+        &mut self,
+        table: &'static Table,
+        filter: Vec<Condition>,
+        assign: Vec<Assign>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Removes the oldest rows under the conditions, `limit` at most; how many.
+    fn delete_rows(
+        &mut self,
+        table: &'static Table,
+        filter: Vec<Condition>,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Appends an event to the outbox, about `entity`, which caches forget.
+    fn announce(&mut self, event: Event, entity: Entity) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Tells caches, and nobody else, that what they know of `entity` is old.
+    fn changed(&mut self, entity: Entity, now: WallTime) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Appends a row to the audit log.
+    fn audit(&mut self, entry: AuditEntry) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Rows of the audit log, the newest first, from before `before`, `limit` at most.
+    fn audit_page(
+        &mut self,
+        filter: &AuditFilter,
+        before: Option<AuditId>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<AuditEntry>, Error>> + Send;
+
+    /// How often each action is in the rows that the filter lets through, the most frequent first.
+    fn audit_counts(
+        &mut self,
+        filter: &AuditFilter,
+    ) -> impl Future<Output = Result<Vec<(String, u64)>, Error>> + Send;
+
+    /// Removes who and from where from the audit rows of an actor, and what events about `entity` say.
+    fn forget(&mut self, entity: &Entity) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Adds a record. [`Error::Conflict`] names what is there already.
+    fn insert<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<(), Error>> + Send {
+        async move {
+            let row = record.to_row();
+            if self.insert_row(R::TABLE, row.clone()).await? {
+                return Ok(());
+            }
+            Err(Error::Conflict { key: taken(self, R::TABLE, &row).await? })
+        }
+    }
+
+    /// Adds a record; `false` if it is there already.
+    fn insert_new<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<bool, Error>> + Send {
+        async move { self.insert_row(R::TABLE, record.to_row()).await }
+    }
+
+    /// The record with this id.
+    fn get<R: Record>(
+        &mut self,
+        id: impl Cell + Send,
+    ) -> impl Future<Output = Result<Option<R>, Error>> + Send {
+        self.find(vec![is("id", id)])
+    }
+
+    /// The newest record under these conditions.
+    fn find<R: Record>(
+        &mut self,
+        filter: Vec<Condition>,
+    ) -> impl Future<Output = Result<Option<R>, Error>> + Send {
+        async move {
+            let select = Select { table: R::TABLE, filter, order: Order::Newest, limit: 1 };
+            self.select_rows(select).await?.pop().map(R::from_row).transpose()
+        }
+    }
+
+    /// Records under these conditions, the newest first, `limit` at most.
+    fn list<R: Record>(
+        &mut self,
+        filter: Vec<Condition>,
+        limit: u32,
+    ) -> impl Future<Output = Result<Vec<R>, Error>> + Send {
+        async move {
+            let select = Select { table: R::TABLE, filter, order: Order::Newest, limit };
+            self.select_rows(select).await?.into_iter().map(R::from_row).collect()
+        }
+    }
+
+    /// Changes the records under these conditions; how many. See [`update_rows`](Self::update_rows).
+    fn update<R: Record>(
+        &mut self,
+        filter: Vec<Condition>,
+        assign: Vec<Assign>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send {
+        self.update_rows(R::TABLE, filter, assign)
+    }
+
+    /// Removes the oldest records under these conditions, `limit` at most; how many.
+    fn delete<R: Record>(
+        &mut self,
+        filter: Vec<Condition>,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, Error>> + Send {
+        self.delete_rows(R::TABLE, filter, limit)
+    }
+}
+
+/// What of a row that could not be added is there already.
+async fn taken<T: Tx + ?Sized>(tx: &mut T, table: &'static Table, row: &Row) -> Result<&'static str, Error> {
+    for unique in table.unique {
+        let mut filter = Vec::new();
+        for column in unique.columns {
+            let value = row.get(table.place(column)?).cloned().unwrap_or(Value::Null);
+            filter.push(Condition::Is(column, value));
+        }
+        let empty = filter.iter().any(|condition| matches!(condition, Condition::Is(_, Value::Null)));
+        filter.extend(unique.while_null.map(super::filter::null));
+        let select = Select { table, filter, order: Order::Newest, limit: 1 };
+        if !empty && !tx.select_rows(select).await?.is_empty() {
+            return Ok(unique.key);
+        }
+    }
+    Ok("id")
+}

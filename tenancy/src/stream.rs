@@ -1,0 +1,381 @@
+//! Streams of projects.
+
+use std::collections::BTreeMap;
+
+use platform_core::{EventType, ProjectId, WallTime};
+use serde_json::json;
+
+use crate::authority::{self, Permission, Target, authorize};
+use crate::call::About;
+use crate::field::{Fields, name_key};
+use crate::page::{Page, PageRequest, page};
+use crate::project::{self, Project};
+use crate::quota::{self, Resource};
+use crate::store::{Condition, Entity, Json, Tx, add, at_least, clear, is, named, null, record, set, some};
+use crate::stream_key::{self, StreamKey};
+use crate::{Call, Error, StreamId, retention};
+
+const CREATED: EventType = EventType::of("stream.created");
+const UPDATED: EventType = EventType::of("stream.updated");
+const DELETED: EventType = EventType::of("stream.deleted");
+
+named! {
+    /// How far behind the encoder viewers are.
+    pub enum LatencyMode {
+        /// Low-Latency HLS: about two seconds.
+        Low = "low",
+        /// Classic HLS: segments only.
+        Standard = "standard",
+    }
+}
+
+named! {
+    /// Who may play.
+    pub enum PlaybackPolicy {
+        /// Anybody who knows the stream's id.
+        Public = "public",
+        /// Who brings a token that was signed with a key of the project.
+        Signed = "signed",
+    }
+}
+
+record! {
+    /// A stream.
+    pub struct Stream in "tenancy_streams" {
+        /// `str_…`.
+        pub id: StreamId,
+        /// Its project.
+        pub project_id: ProjectId,
+        /// Its name, which no other stream of the project has.
+        pub name: String,
+        /// What it is compared by.
+        pub(crate) name_key: String,
+        /// What it is about.
+        pub description: String,
+        /// How far behind viewers are.
+        pub latency_mode: LatencyMode,
+        /// Who may play.
+        pub playback_policy: PlaybackPolicy,
+        /// Short texts by which the tenant sorts streams.
+        pub labels: Json<BTreeMap<String, String>>,
+        /// What the tenant keeps with it.
+        pub metadata: Json<serde_json::Map<String, serde_json::Value>>,
+        /// Playback tokens and handles of older epochs are void.
+        pub epoch: i64,
+        /// When it was created.
+        pub created_at: WallTime,
+        /// When it was changed.
+        pub updated_at: WallTime,
+        /// Since when an operator suspends it: it cannot be published or played.
+        pub suspended_at: Option<WallTime>,
+        /// When it was deleted.
+        pub deleted_at: Option<WallTime>,
+    }
+    unique "name" on "project_id", "name_key"; while "deleted_at" is null
+}
+
+impl Stream {
+    pub(crate) fn about(&self, project: &Project) -> About {
+        project.about_entity(Entity::of(self.id))
+    }
+}
+
+/// A stream to be created.
+#[derive(Clone, Debug, PartialEq)]
+pub struct StreamInput {
+    /// Its name.
+    pub name: String,
+    /// What it is about.
+    pub description: String,
+    /// How far behind viewers are.
+    pub latency_mode: LatencyMode,
+    /// Who may play.
+    pub playback_policy: PlaybackPolicy,
+    /// Short texts by which the tenant sorts streams.
+    pub labels: BTreeMap<String, String>,
+    /// What the tenant keeps with it.
+    pub metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+impl StreamInput {
+    /// A public stream of low latency.
+    pub fn named(name: impl Into<String>) -> Self {
+        Self {
+            name: name.into(),
+            description: String::new(),
+            latency_mode: LatencyMode::Low,
+            playback_policy: PlaybackPolicy::Public,
+            labels: BTreeMap::new(),
+            metadata: serde_json::Map::new(),
+        }
+    }
+}
+
+/// What of a stream is to change.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct StreamPatch {
+    /// Its name.
+    pub name: Option<String>,
+    /// What it is about.
+    pub description: Option<String>,
+    /// How far behind viewers are.
+    pub latency_mode: Option<LatencyMode>,
+    /// Who may play.
+    pub playback_policy: Option<PlaybackPolicy>,
+    /// All labels.
+    pub labels: Option<BTreeMap<String, String>>,
+    /// All metadata.
+    pub metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Which streams.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StreamFilter {
+    /// Names that begin with this, without regard to case.
+    pub search: Option<String>,
+    /// Only with this policy.
+    pub playback_policy: Option<PlaybackPolicy>,
+    /// Only with this latency mode.
+    pub latency_mode: Option<LatencyMode>,
+}
+
+impl StreamFilter {
+    fn conditions(&self) -> Vec<Condition> {
+        let mut filter = vec![null("deleted_at")];
+        filter.extend(self.search.as_ref().map(|text| Condition::Prefix("name_key", name_key(text.trim()))));
+        filter.extend(self.playback_policy.map(|policy| is("playback_policy", policy)));
+        filter.extend(self.latency_mode.map(|mode| is("latency_mode", mode)));
+        filter
+    }
+}
+
+/// A stream with its first key, shown in full.
+#[derive(Clone, Debug)]
+pub struct Created {
+    /// The stream.
+    pub stream: Stream,
+    /// Its first key.
+    pub key: StreamKey,
+    /// The key itself, for the encoder.
+    pub secret: platform_core::Secret,
+}
+
+/// Creates a stream with its first key.
+///
+/// # Errors
+///
+/// See [`authorize`]; [`Error::Conflict`] for its name; [`Error::QuotaExceeded`].
+pub async fn create<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    project_id: ProjectId,
+    input: &StreamInput,
+) -> Result<Created, Error> {
+    let access = project::open(tx, call, Permission::StreamsWrite, project_id).await?;
+    let mut fields = Fields::new();
+    let name = fields.name("/name", &input.name);
+    let description = fields.description("/description", &input.description);
+    fields.labels("/labels", &input.labels);
+    fields.metadata("/metadata", &input.metadata);
+    fields.check()?;
+    quota::take(tx, &access.organization, Resource::Streams, 1).await?;
+    if !project::count_stream(tx, project_id, 1).await? {
+        return Err(Error::NotFound);
+    }
+    let stream = Stream {
+        id: call.id(),
+        project_id,
+        name_key: name_key(&name),
+        name,
+        description,
+        latency_mode: input.latency_mode,
+        playback_policy: input.playback_policy,
+        labels: Json(input.labels.clone()),
+        metadata: Json(input.metadata.clone()),
+        epoch: 0,
+        created_at: call.now,
+        updated_at: call.now,
+        suspended_at: None,
+        deleted_at: None,
+    };
+    tx.insert(&stream).await?;
+    let (key, secret) = stream_key::insert(tx, call, &stream, "default", None).await?;
+    let about = stream.about(access.project()?);
+    call.audit(tx, "stream.created", &about, &[]).await?;
+    call.announce(tx, CREATED, &about, &data(&stream)).await?;
+    Ok(Created { stream, key, secret })
+}
+
+/// What events say of a stream.
+fn data(stream: &Stream) -> serde_json::Value {
+    json!({
+        "stream_id": stream.id,
+        "name": stream.name,
+        "latency_mode": stream.latency_mode,
+        "playback_policy": stream.playback_policy,
+        "labels": stream.labels.0,
+    })
+}
+
+/// A stream.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Stream, Error> {
+    authorize(tx, call, Permission::StreamsRead, Target::Stream(id)).await?.stream().cloned()
+}
+
+/// The streams of a project.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn list<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    project_id: ProjectId,
+    wanted: &StreamFilter,
+    request: PageRequest<StreamId>,
+) -> Result<Page<Stream, StreamId>, Error> {
+    project::open(tx, call, Permission::StreamsRead, project_id).await?;
+    let mut filter = wanted.conditions();
+    filter.push(is("project_id", project_id));
+    page(tx, filter, request, |stream: &Stream| stream.id).await
+}
+
+/// All streams. For operators.
+///
+/// # Errors
+///
+/// See [`operator`](authority::operator).
+pub async fn list_all<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    wanted: &StreamFilter,
+    request: PageRequest<StreamId>,
+) -> Result<Page<Stream, StreamId>, Error> {
+    authority::operator(call)?;
+    page(tx, wanted.conditions(), request, |stream: &Stream| stream.id).await
+}
+
+/// Changes a stream.
+///
+/// # Errors
+///
+/// See [`authorize`]; [`Error::Conflict`] for its name.
+pub async fn update<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    id: StreamId,
+    patch: &StreamPatch,
+) -> Result<Stream, Error> {
+    let access = authorize(tx, call, Permission::StreamsWrite, Target::Stream(id)).await?;
+    let (mut fields, mut assign, mut changed) = (Fields::new(), Vec::new(), Vec::new());
+    if let Some(name) = &patch.name {
+        let name = fields.name("/name", name);
+        assign.extend([set("name_key", name_key(&name)), set("name", name)]);
+        changed.push("name");
+    }
+    if let Some(description) = &patch.description {
+        assign.push(set("description", fields.description("/description", description)));
+        changed.push("description");
+    }
+    if let Some(mode) = patch.latency_mode {
+        assign.push(set("latency_mode", mode));
+        changed.push("latency_mode");
+    }
+    if let Some(policy) = patch.playback_policy {
+        assign.push(set("playback_policy", policy));
+        changed.push("playback_policy");
+    }
+    if let Some(labels) = &patch.labels {
+        fields.labels("/labels", labels);
+        assign.push(set("labels", Json(labels.clone())));
+        changed.push("labels");
+    }
+    if let Some(metadata) = &patch.metadata {
+        fields.metadata("/metadata", metadata);
+        assign.push(set("metadata", Json(metadata.clone())));
+        changed.push("metadata");
+    }
+    fields.check()?;
+    assign.push(set("updated_at", call.now));
+    tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await?;
+    let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
+    let about = stream.about(access.project()?);
+    call.audit(tx, "stream.updated", &about, &changed).await?;
+    call.announce(tx, UPDATED, &about, &data(&stream)).await?;
+    Ok(stream)
+}
+
+/// Deletes a stream, with its keys. An operator can bring it back for 30 days.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<(), Error> {
+    let access = authorize(tx, call, Permission::StreamsWrite, Target::Stream(id)).await?;
+    let assign = vec![set("deleted_at", call.now), set("updated_at", call.now)];
+    if tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await? == 0 {
+        return Err(Error::NotFound);
+    }
+    project::count_stream(tx, access.project()?.id, -1).await?;
+    quota::give_back(tx, access.organization.id, Resource::Streams, 1).await?;
+    let about = access.stream()?.about(access.project()?);
+    call.audit(tx, "stream.deleted", &about, &[]).await?;
+    call.announce(tx, DELETED, &about, &json!({ "stream_id": id })).await
+}
+
+/// Brings a deleted stream back, with its keys. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`] when it was not deleted in the last 30 days, or what it lies in is deleted; [`Error::Conflict`] when
+/// its name was given to another; [`Error::QuotaExceeded`].
+pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Stream, Error> {
+    authority::operator(call)?;
+    let deleted: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
+    let access = project::open(tx, call, Permission::StreamsWrite, deleted.project_id).await?;
+    let filter = vec![is("id", id), at_least("deleted_at", call.now.minus(retention::KEPT))];
+    let assign = vec![clear("deleted_at"), set("updated_at", call.now)];
+    if tx.update::<Stream>(filter, assign).await? == 0 {
+        return Err(Error::NotFound);
+    }
+    quota::take(tx, &access.organization, Resource::Streams, 1).await?;
+    if !project::count_stream(tx, deleted.project_id, 1).await? {
+        return Err(Error::NotFound);
+    }
+    call.record(tx, "stream.restored", deleted.about(access.project()?), &[]).await?;
+    tx.get(id).await?.ok_or(Error::NotFound)
+}
+
+/// Suspends a stream, or lifts that. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn suspend<T: Tx>(tx: &mut T, call: &Call, id: StreamId, suspended: bool) -> Result<Stream, Error> {
+    authority::operator(call)?;
+    let access = authorize(tx, call, Permission::Operate, Target::Stream(id)).await?;
+    let mark = if suspended { set("suspended_at", call.now) } else { clear("suspended_at") };
+    let unmarked = if suspended { null("suspended_at") } else { some("suspended_at") };
+    if tx.update::<Stream>(vec![is("id", id), unmarked], vec![mark]).await? == 1 {
+        let action = if suspended { "stream.suspended" } else { "stream.resumed" };
+        call.record(tx, action, access.stream()?.about(access.project()?), &["suspended_at"]).await?;
+    }
+    tx.get(id).await?.ok_or(Error::NotFound)
+}
+
+/// Voids all playback tokens and handles of a stream that were given out until now.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn raise_epoch<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<i64, Error> {
+    let access = authorize(tx, call, Permission::StreamsWrite, Target::Stream(id)).await?;
+    tx.update::<Stream>(vec![is("id", id)], vec![add("epoch", 1)]).await?;
+    let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
+    call.record(tx, "stream.tokens_revoked", stream.about(access.project()?), &["epoch"]).await?;
+    Ok(stream.epoch)
+}

@@ -1,0 +1,283 @@
+//! Playback tokens: JWTs by which a viewer plays one stream.
+//!
+//! Minting writes no row: what is needed is loaded once into a [`Minter`], which a cache keeps, and signing is computation.
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use platform_core::{ProjectId, Secret, WallTime};
+use serde::{Deserialize, Serialize};
+
+use crate::authority::{Permission, Target, authorize};
+use crate::error::STATE;
+use crate::field::Fields;
+use crate::signing_key::{SigningAlgorithm, SigningKey};
+use crate::store::{Tx, is, null};
+use crate::stream::Stream;
+use crate::vault::Keys;
+use crate::{Call, Error, SigningKeyId, StreamId};
+
+/// How long a token may be valid, 24 hours; it is checked when playing begins.
+pub const MAX_VALID: Duration = Duration::from_secs(86_400);
+/// By how much the clocks of who signs and who checks may differ, 5 s.
+pub const LEEWAY: Duration = Duration::from_secs(5);
+/// What playback tokens are for, so that no other token passes for one.
+pub const AUDIENCE: &str = "pulse:playback";
+/// Characters of a viewer's id, 128.
+const MAX_VIEWER: usize = 128;
+/// Renditions that a token may name, 16 of at most 64 characters.
+const MAX_RENDITIONS: (usize, usize) = (16, 64);
+/// Bytes of a token that is looked at.
+const MAX_BYTES: usize = 8 * 1024;
+
+/// What a playback token says.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Claims {
+    /// [`AUDIENCE`].
+    pub aud: String,
+    /// The stream.
+    pub sub: StreamId,
+    /// When it was signed, in seconds since 1970.
+    pub iat: i64,
+    /// Until when it may be used, in seconds since 1970.
+    pub exp: i64,
+    /// From when on, in seconds since 1970.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub nbf: Option<i64>,
+    /// The token's own id, by which it can be revoked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jti: Option<String>,
+    /// The stream's epoch; without it the token outlives "revoke all".
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub epoch: Option<i64>,
+    /// Who plays, in the tenant's words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub viewer_id: Option<String>,
+    /// From which network, in CIDR notation.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ip: Option<String>,
+    /// On which site: what the referrer begins with.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub referrer: Option<String>,
+    /// Which renditions; all if it is not there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub renditions: Option<Vec<String>>,
+}
+
+/// A token to be minted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TokenInput {
+    /// For how long; an hour if it is `None`.
+    pub valid: Option<Duration>,
+    /// From when on.
+    pub not_before: Option<WallTime>,
+    /// Who plays.
+    pub viewer_id: Option<String>,
+    /// From which network.
+    pub ip: Option<String>,
+    /// On which site.
+    pub referrer: Option<String>,
+    /// Which renditions.
+    pub renditions: Option<Vec<String>>,
+}
+
+impl TokenInput {
+    fn check(&self) -> Result<(), Error> {
+        let mut fields = Fields::new();
+        if self.valid.is_some_and(|valid| valid.is_zero() || valid > MAX_VALID) {
+            fields.wrong("/valid_seconds", "out_of_range", "From 1 to 86,400 seconds, which is a day.");
+        }
+        if self.viewer_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_VIEWER) {
+            fields.wrong("/viewer_id", "length", "A viewer's id has 1 to 128 bytes.");
+        }
+        if self.ip.as_ref().is_some_and(|ip| !is_network(ip)) {
+            fields.wrong("/ip", "not_a_network", "An address, or a network as `203.0.113.0/24`.");
+        }
+        if self.referrer.as_ref().is_some_and(|referrer| referrer.len() > 255) {
+            fields.wrong("/referrer", "too_long", "At most 255 bytes.");
+        }
+        let wrong = |names: &Vec<String>| {
+            names.is_empty()
+                || names.len() > MAX_RENDITIONS.0
+                || names.iter().any(|name| name.is_empty() || name.len() > MAX_RENDITIONS.1)
+        };
+        if self.renditions.as_ref().is_some_and(wrong) {
+            fields.wrong("/renditions", "length", "1 to 16 names of 1 to 64 bytes.");
+        }
+        fields.check()
+    }
+}
+
+/// Whether this is an address, or one with the length of a prefix.
+fn is_network(text: &str) -> bool {
+    let (address, length) =
+        text.split_once('/').map_or((text, None), |(address, length)| (address, Some(length)));
+    let Ok(address) = address.parse::<std::net::IpAddr>() else { return false };
+    let bits: u8 = if address.is_ipv4() { 32 } else { 128 };
+    length.is_none_or(|length| length.parse::<u8>().is_ok_and(|length| length <= bits))
+}
+
+/// All that is needed to mint tokens of a stream.
+pub struct Minter {
+    stream_id: StreamId,
+    project_id: ProjectId,
+    epoch: i64,
+    key_id: SigningKeyId,
+    header: Header,
+    key: EncodingKey,
+}
+
+impl std::fmt::Debug for Minter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Minter")
+            .field("stream_id", &self.stream_id)
+            .field("key_id", &self.key_id)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A minted token.
+#[derive(Clone, Debug)]
+pub struct Minted {
+    /// The JWT.
+    pub token: Secret,
+    /// What it says.
+    pub claims: Claims,
+}
+
+fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+    match algorithm {
+        SigningAlgorithm::EdDsa => Algorithm::EdDSA,
+        SigningAlgorithm::Hs256 => Algorithm::HS256,
+    }
+}
+
+impl Minter {
+    fn new(keys: &Keys, stream: &Stream, key: &SigningKey) -> Result<Self, Error> {
+        let secret = key.secret(keys)?;
+        let encoding = match key.algorithm {
+            SigningAlgorithm::EdDsa => EncodingKey::from_ed_der(secret.expose()),
+            SigningAlgorithm::Hs256 => EncodingKey::from_secret(secret.expose()),
+        };
+        let mut header = Header::new(algorithm(key.algorithm));
+        header.kid = Some(key.id.to_string());
+        Ok(Self {
+            stream_id: stream.id,
+            project_id: stream.project_id,
+            epoch: stream.epoch,
+            key_id: key.id,
+            header,
+            key: encoding,
+        })
+    }
+
+    /// In which project.
+    pub fn project_id(&self) -> ProjectId {
+        self.project_id
+    }
+
+    /// With which key.
+    pub fn key_id(&self) -> SigningKeyId {
+        self.key_id
+    }
+
+    /// Mints a token.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Invalid`].
+    pub fn mint(&self, call: &Call, input: &TokenInput) -> Result<Minted, Error> {
+        input.check()?;
+        let valid = input.valid.unwrap_or(Duration::from_secs(3_600));
+        let now = call.now.max(input.not_before.unwrap_or(WallTime::MIN));
+        let claims = Claims {
+            aud: AUDIENCE.to_owned(),
+            sub: self.stream_id,
+            iat: call.now.unix_ms() / 1000,
+            exp: now.plus(valid).unix_ms() / 1000,
+            nbf: input.not_before.map(|time| time.unix_ms() / 1000),
+            jti: Some(Secret::random(16).base64url().expose_str().unwrap_or_default().to_owned()),
+            epoch: Some(self.epoch),
+            viewer_id: input.viewer_id.clone(),
+            ip: input.ip.clone(),
+            referrer: input.referrer.clone(),
+            renditions: input.renditions.clone(),
+        };
+        let token = jsonwebtoken::encode(&self.header, &claims, &self.key);
+        let token = token.map_err(|error| Error::internal(error.to_string()))?;
+        Ok(Minted { token: token.into(), claims })
+    }
+}
+
+/// What is needed to mint tokens of a stream, with the key that is named, or the newest of its project.
+///
+/// # Errors
+///
+/// See [`authorize`]; [`Error::Refused`] when the project has no such key.
+pub async fn minter<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    stream_id: StreamId,
+    key_id: Option<SigningKeyId>,
+) -> Result<Minter, Error> {
+    let access = authorize(tx, call, Permission::TokensMint, Target::Stream(stream_id)).await?;
+    let stream = access.stream()?;
+    let mut filter = vec![is("project_id", stream.project_id), null("revoked_at")];
+    filter.extend(key_id.map(|id| is("id", id)));
+    let none = || Error::refused(STATE, "The project has no such signing key; create one.");
+    let key: SigningKey = tx.find(filter).await?.ok_or_else(none)?;
+    Minter::new(call.keys(), stream, &key)
+}
+
+/// Which key a token says it was signed with, before anything is believed; `None` for what is no token of ours.
+pub fn key_id(token: &Secret) -> Option<SigningKeyId> {
+    if token.len() > MAX_BYTES {
+        return None;
+    }
+    jsonwebtoken::decode_header(token.expose()).ok()?.kid?.parse().ok()
+}
+
+/// Checks a token against the key that it names, whose record says the algorithm: signature, audience, stream, time and
+/// epoch. Network, referrer and renditions are the caller's to compare.
+///
+/// # Errors
+///
+/// [`Error::Unauthenticated`], without a reason.
+pub fn verify(
+    keys: &Keys,
+    key: &SigningKey,
+    stream: &Stream,
+    token: &Secret,
+    now: WallTime,
+) -> Result<Claims, Error> {
+    let denied = || Error::Unauthenticated;
+    if token.len() > MAX_BYTES || key.revoked_at.is_some() || key.project_id != stream.project_id {
+        return Err(denied());
+    }
+    let decoding = match (key.algorithm, &key.public) {
+        (SigningAlgorithm::EdDsa, Some(public)) => DecodingKey::from_ed_components(
+            Secret::new(public.as_slice()).base64url().expose_str().unwrap_or_default(),
+        )
+        .map_err(|_| denied())?,
+        (SigningAlgorithm::EdDsa, None) => return Err(denied()),
+        (SigningAlgorithm::Hs256, _) => DecodingKey::from_secret(key.secret(keys)?.expose()),
+    };
+    let mut validation = Validation::new(algorithm(key.algorithm));
+    validation.set_audience(&[AUDIENCE]);
+    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
+    // The library would ask the system's clock.
+    validation.validate_exp = false;
+    validation.validate_nbf = false;
+    let decoded =
+        jsonwebtoken::decode::<Claims>(token.expose(), &decoding, &validation).map_err(|_| denied())?;
+    let claims = decoded.claims;
+    let now = now.unix_ms() / 1000;
+    let leeway = LEEWAY.as_secs() as i64;
+    let in_time = now < claims.exp.saturating_add(leeway)
+        && claims.nbf.is_none_or(|nbf| nbf.saturating_sub(leeway) <= now);
+    let in_epoch = claims.epoch.is_none_or(|epoch| epoch >= stream.epoch);
+    if !in_time || !in_epoch || claims.sub != stream.id {
+        return Err(denied());
+    }
+    Ok(claims)
+}

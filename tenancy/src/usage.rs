@@ -1,0 +1,167 @@
+//! Usage: what was streamed, delivered and asked, by project and UTC day.
+//!
+//! A server counts in memory and reports now and then. A report is named by the server and a number, and counts once however
+//! often it is sent.
+
+use std::time::Duration;
+
+use platform_core::{OrganizationId, ProjectId, WallTime};
+
+use crate::authority::{Permission, Target, authorize};
+use crate::quota::{self, Level, Resource};
+use crate::store::{Tx, add, at_least, below, is, named, record};
+use crate::{Call, Error};
+
+/// Rows of a report, 10,000.
+const MAX_ROWS: u32 = 10_000;
+
+named! {
+    /// What is counted.
+    pub enum Metric {
+        /// Seconds of streams that were live.
+        StreamingSeconds = "streaming_seconds",
+        /// Bytes from encoders.
+        ReceivedBytes = "received_bytes",
+        /// Bytes to viewers.
+        DeliveredBytes = "delivered_bytes",
+        /// Seconds that viewers watched.
+        ViewerSeconds = "viewer_seconds",
+        /// Requests to the API.
+        ApiRequests = "api_requests",
+        /// Playback tokens minted.
+        TokensMinted = "tokens_minted",
+    }
+}
+
+record! {
+    /// How much of something a project used on a day.
+    pub struct Usage in "tenancy_usage" {
+        /// Project, metric and day.
+        pub id: String,
+        /// The organization.
+        pub organization_id: OrganizationId,
+        /// The project.
+        pub project_id: ProjectId,
+        /// Of what.
+        pub metric: Metric,
+        /// The day's beginning in UTC.
+        pub day: WallTime,
+        /// How much.
+        pub value: i64,
+    }
+}
+
+record! {
+    /// A report that was counted.
+    pub struct Report in "tenancy_usage_reports" {
+        /// The server and its number.
+        pub id: String,
+        /// When it was counted.
+        pub created_at: WallTime,
+    }
+}
+
+/// How long a report is remembered, 7 days: within that a server that was away may send it again.
+pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
+
+/// Something that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// In which organization.
+    pub organization_id: OrganizationId,
+    /// In which project.
+    pub project_id: ProjectId,
+    /// Of what.
+    pub metric: Metric,
+    /// On which day: any moment of it.
+    pub at: WallTime,
+    /// How much more.
+    pub amount: i64,
+}
+
+fn day_of(time: WallTime) -> WallTime {
+    const DAY_MS: i64 = 86_400_000;
+    WallTime::from_unix_ms(time.unix_ms() / DAY_MS * DAY_MS)
+}
+
+/// Counts a report of a server, once for each `report`; `false` when it was counted before.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn count<T: Tx>(tx: &mut T, call: &Call, report: &str, used: &[Used]) -> Result<bool, Error> {
+    if !tx.insert_new(&Report { id: report.to_owned(), created_at: call.now }).await? {
+        return Ok(false);
+    }
+    for one in used {
+        let day = day_of(one.at);
+        let id = format!("{}:{}:{}", one.project_id, one.metric, day.unix_ms());
+        let more = vec![add("value", one.amount.max(0))];
+        if tx.update::<Usage>(vec![is("id", id.clone())], more.clone()).await? == 1 {
+            continue;
+        }
+        let Used { organization_id, project_id, metric, .. } = *one;
+        let first = Usage { id: id.clone(), organization_id, project_id, metric, day, value: 0 };
+        tx.insert_new(&first).await?;
+        tx.update::<Usage>(vec![is("id", id)], more).await?;
+    }
+    Ok(true)
+}
+
+/// Usage of a project or a whole organization by day, the days from `from` to before `until`.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn read<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    target: Target,
+    from: WallTime,
+    until: WallTime,
+) -> Result<Vec<Usage>, Error> {
+    let access = authorize(tx, call, Permission::UsageRead, target).await?;
+    let mut filter = vec![at_least("day", day_of(from)), below("day", until)];
+    filter.push(match access.project() {
+        Ok(project) => is("project_id", project.id),
+        Err(_) => is("organization_id", access.organization.id),
+    });
+    tx.list(filter, MAX_ROWS).await
+}
+
+/// What the organization of a project or it itself may use, and has: counted resources now, monthly ones since the month
+/// began. Concurrent ones are known to the live path.
+///
+/// # Errors
+///
+/// See [`authorize`].
+pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Vec<Level>, Error> {
+    let access = authorize(tx, call, Permission::UsageRead, target).await?;
+    let organization = &access.organization;
+    let month = call.now.month_start();
+    let filter = vec![is("organization_id", organization.id), at_least("day", month)];
+    let used: Vec<Usage> = tx.list(filter, MAX_ROWS).await?;
+    let mut levels = Vec::new();
+    for &resource in Resource::ALL {
+        let metric = match resource {
+            Resource::StreamingSeconds => Some(Metric::StreamingSeconds),
+            Resource::DeliveredBytes => Some(Metric::DeliveredBytes),
+            Resource::ApiRequests => Some(Metric::ApiRequests),
+            _ => None,
+        };
+        let current = match metric {
+            Some(metric) => used
+                .iter()
+                .filter(|one| one.metric == metric)
+                .fold(0, |sum: i64, one| sum.saturating_add(one.value)),
+            None => quota::current(tx, organization.id, resource).await?,
+        };
+        levels.push(Level {
+            resource,
+            limit: quota::limit(tx, organization, resource).await?,
+            current,
+            resets_at: metric.map(|_| call.now.next_month_start()),
+        });
+    }
+    Ok(levels)
+}
