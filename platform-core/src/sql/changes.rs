@@ -1,6 +1,6 @@
 //! What has changed, for caches.
 //!
-//! Rows of the [outbox](super::outbox) that name an [`Entity`] say: what you know of it is old. Subscribers get them
+//! Rows of the [outbox] that name an [`Entity`] say: what you know of it is old. Subscribers get them
 //!
 //! - from this process right after the commit,
 //! - from others on the same PostgreSQL by polling, which a notification starts at once. Rows are seen as soon as they are
