@@ -14,6 +14,7 @@ use crate::http::Connections;
 use crate::ingest;
 use crate::live::{Registry, Sessions};
 use crate::stream_id::StreamId;
+use crate::v1::V1;
 
 /// The server's shared state.
 pub struct App {
@@ -39,6 +40,7 @@ pub struct App {
     pub counters: Counters,
     /// When the server started.
     pub started: Instant,
+    v1: V1,
     grants: Grants,
     draining: watch::Sender<bool>,
     ready: AtomicBool,
@@ -72,11 +74,12 @@ pub struct Counters {
 
 impl App {
     /// The shared state of a server that is not ready yet.
-    pub fn new(
+    pub(crate) fn new(
         config: Arc<ArcSwap<Config>>,
         authority: Arc<dyn Authority>,
         registry: Registry,
         sessions: Sessions,
+        v1: V1,
     ) -> Self {
         Self {
             config,
@@ -90,6 +93,7 @@ impl App {
             blocked: AtomicUsize::new(0),
             counters: Counters::default(),
             started: Instant::now(),
+            v1,
             grants: Grants::default(),
             draining: watch::Sender::new(false),
             ready: AtomicBool::new(false),
@@ -104,6 +108,11 @@ impl App {
     /// Says whether the server may take traffic.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// The HTTP API.
+    pub(crate) fn v1(&self) -> &V1 {
+        &self.v1
     }
 
     /// Asks the authority, and knows from the question on what it takes back of its answer.

@@ -28,14 +28,18 @@ mod ingest;
 mod listener;
 mod live;
 mod logging;
+mod mail;
 mod network;
 mod ops;
+mod platform;
 mod run;
 mod server;
 mod stream_id;
 mod tls;
+mod v1;
 
 pub use app::App;
+pub use platform::{MasterKeyError, PlatformError};
 pub use run::run;
 pub use server::{Addresses, Server, StartError};
 pub use stream_id::StreamId;

@@ -16,8 +16,10 @@ use crate::authority::{Authority, Configured};
 use crate::config::Config;
 use crate::identity::{self, Lock};
 use crate::live::{Factory, JournalStore, Registry, Sessions};
+use crate::platform::{self, PlatformError};
 use crate::stream_id::StreamId;
 use crate::tls::{Certificate, TlsError};
+use crate::v1::V1;
 use crate::{http, ingest, listener, ops};
 
 /// How often idle viewers' sessions are forgotten.
@@ -50,6 +52,9 @@ pub enum StartError {
     /// The certificate cannot be used.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// The database of tenants cannot be used.
+    #[error(transparent)]
+    Platform(#[from] PlatformError),
 }
 
 /// The addresses that a server listens on, ports resolved.
@@ -107,12 +112,13 @@ impl Server {
         let unfinished = store.unfinished();
         let grace = Duration::from_secs(config.ingest.grace_s);
         let shared = Arc::new(ArcSwap::from_pointee(config));
+        let v1 = V1::new(platform::start(&shared).await?);
         let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store.clone())));
         for stream in unfinished {
             tracing::info!(%stream, grace_s = grace.as_secs(), "stream was live before the restart; waiting for its encoder");
             registry.restore(stream);
         }
-        let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key)));
+        let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key), v1));
         let mut server = Self {
             addresses: listeners.addresses(),
             app,
@@ -197,6 +203,7 @@ impl Server {
         if tokio::time::timeout(bound, finished).await.is_err() {
             tracing::warn!(open = self.app.connections.open(), "drain ended with connections open");
         }
+        platform::stop(self.app.v1().api()).await;
     }
 }
 

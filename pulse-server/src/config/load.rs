@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, ConfigErrors, Origin, Warning};
-use super::sections::{Config, Hls, Http, Ingest, Limits, Log, Ops, Rtmp};
+use super::sections::{Api, Config, Database, Hls, Http, Ingest, Limits, Log, Mail, Ops, Rtmp};
 use super::stream::{self, Written};
 use super::table::{Key, Section};
 use super::value::Raw;
@@ -56,6 +56,9 @@ pub(super) fn sections() -> Vec<Section> {
         Rtmp::section(),
         Hls::section(),
         Ingest::section(),
+        Database::section(),
+        Api::section(),
+        Mail::section(),
         Ops::section(),
         Log::section(),
         Limits::section(),

@@ -20,6 +20,7 @@ mod error;
 mod file;
 #[cfg(test)]
 mod fixture;
+mod list;
 mod load;
 mod reference;
 mod reload;
@@ -39,7 +40,8 @@ pub use report::report;
 pub use secret::Secret;
 pub(crate) use secret::fingerprint;
 pub use sections::{
-    Config, Container, Hls, Http, Ingest, Limits, Log, LogFormat, LogLevel, Ops, Rtmp, Takeover,
+    Api, Config, Container, Database, Hls, Http, Ingest, Limits, Log, LogFormat, LogLevel, Mail, Ops, Rtmp,
+    Takeover,
 };
 pub use stream::{MAX_ID_LEN, MAX_KEY_LEN, MAX_KEYS, MAX_STREAMS, Stream, WEAK_KEY_LEN, is_valid_id};
 pub use table::Apply;

@@ -3,9 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
+use ipnet::IpNet;
+
+use super::list::Origins;
+use super::secret::Secret;
 use super::stream::Stream;
 use super::table::settings;
-use super::value::{Any, HttpUrl, choice};
+use super::value::{Any, HttpUrl, Mailbox, choice};
 
 /// A listener on all IPv4 interfaces: encoders, viewers and load balancers are other machines, and a container that has no
 /// IPv6 cannot bind `[::]`.
@@ -38,6 +42,12 @@ settings! {
         hls: Hls,
         /// What happens to publishers.
         ingest: Ingest,
+        /// The database of tenants, keys and streams.
+        database: Database,
+        /// The HTTP API, `/v1`.
+        api: Api,
+        /// E-mail.
+        mail: Mail,
         /// The operator's listener and shutdown.
         ops: Ops,
         /// Logging.
@@ -154,6 +164,56 @@ settings! {
         silent_timeout_s: u64 = 10, 1..=300, NewConnections;
         /// How many streams may be live at the same time in open mode.
         max_open_streams: usize = 100, 1..=10_000, Live;
+    }
+}
+
+settings! {
+    /// The database of organizations, people, keys and streams that are managed by the API.
+    pub struct Database in "database" at database {
+        /// `sqlite:` for the file `pulse.db` in the data folder (what is meant where this is not set), `sqlite:FILE` for another
+        /// one, relative to the data folder, or `postgres://USER:PASSWORD@HOST/DATABASE`. Never shown again.
+        url: Option<Secret> = None, Any, Restart;
+        /// The file with the master key, which wraps all keys that protect secrets in the database: 32 bytes, readable by the
+        /// server alone. Where it is not set, `master.key` in the data folder, made at the first start. Without it the database
+        /// is worth nothing, so back it up, and elsewhere than the database.
+        master_key_file: Option<PathBuf> = None, Any, Restart;
+    }
+}
+
+settings! {
+    /// The HTTP API, `/v1`, on the listeners for viewers. Rates are requests a minute; beyond one, requests are answered 429.
+    pub struct Api in "api" at api {
+        /// Networks of reverse proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`. A client's address is the last
+        /// one there that is not in these.
+        trusted_proxies: Vec<IpNet> = Vec::new(), Any, Live;
+        /// Origins of the dashboard, such as `["https://dashboard.example.org"]`, if it is served from elsewhere: its pages may call
+        /// the API, and log in by cookie.
+        dashboard_origins: Vec<String> = Vec::new(), Origins, Live;
+        /// Requests a minute of one address, or of one IPv6 network of 64 bits.
+        requests_per_address: u64 = 12_000, 1..=100_000_000, Restart;
+        /// Requests a minute with one API key.
+        requests_per_key: u64 = 6_000, 1..=100_000_000, Restart;
+        /// Requests a minute with all API keys of one project.
+        requests_per_project: u64 = 12_000, 1..=100_000_000, Restart;
+        /// Requests a minute of one person.
+        requests_per_user: u64 = 1_200, 1..=100_000_000, Restart;
+        /// Log-ins, registrations and forgotten passwords a minute, together, of one address or IPv6 network of 64 bits.
+        logins_per_address: u64 = 5, 1..=100_000_000, Restart;
+        /// Passwords that are hashed at the same time, each with 19 MiB; sixteen times as many wait, and beyond that requests are
+        /// answered 503.
+        password_threads: usize = 2, 1..=64, Restart;
+    }
+}
+
+settings! {
+    /// E-mail: links to verify an address and to reset a password, invitations. The links lead to `http.public_url`.
+    pub struct Mail in "mail" at mail {
+        /// The SMTP server: `smtps://USER:PASSWORD@HOST` (TLS from the start, port 465), `smtp://USER:PASSWORD@HOST?tls=required`
+        /// (STARTTLS, port 587) or, on this machine only, `smtp://localhost`. Never shown again. Where it is not set, mails are
+        /// written to the log, links included: for development.
+        smtp_url: Option<Secret> = None, Any, Restart;
+        /// The sender, such as `Pulse <pulse@example.org>`. Needed for sending.
+        from: Option<String> = None, Mailbox, Restart;
     }
 }
 

@@ -6,6 +6,8 @@ use std::path::PathBuf;
 
 use toml::de::DeValue;
 
+use super::secret::Secret;
+
 /// A value as it was written.
 pub(super) enum Raw<'a> {
     /// A TOML value of the configuration file.
@@ -34,7 +36,7 @@ impl Raw<'_> {
     }
 
     /// The text of a string value or of a variable; `None` for TOML values of other types.
-    fn text(&self) -> Option<&str> {
+    pub(super) fn text(&self) -> Option<&str> {
         match self {
             Self::Text(text) => Some(text),
             Self::Toml(DeValue::String(text)) => Some(text),
@@ -51,8 +53,8 @@ pub(super) struct Wrong {
 }
 
 impl Wrong {
-    fn not(expected: &str, raw: &Raw<'_>) -> Self {
-        Self { problem: format!("{} is not {expected}", raw.quoted()) }
+    fn not(expected: &str, written: &str) -> Self {
+        Self { problem: format!("{written} is not {expected}") }
     }
 }
 
@@ -62,6 +64,9 @@ pub(super) trait Setting: Sized {
     const WHAT: &'static str;
     /// How a value of this type is written, where [`WHAT`](Self::WHAT) does not say it all.
     const ALLOWED: &'static str = Self::WHAT;
+
+    /// Whether a value is left out of messages.
+    const SECRET: bool = false;
 
     /// Reads a value as it was written.
     fn read(raw: &Raw<'_>) -> Option<Self>;
@@ -81,10 +86,11 @@ pub(super) trait Rule<T> {
 
 /// Reads and checks one value.
 pub(super) fn read_checked<T: Setting>(raw: &Raw<'_>, rule: &impl Rule<T>) -> Result<T, Wrong> {
-    let value = T::read(raw).ok_or_else(|| Wrong::not(T::WHAT, raw))?;
+    let written = if T::SECRET { "the value".to_owned() } else { raw.quoted() };
+    let value = T::read(raw).ok_or_else(|| Wrong::not(T::WHAT, &written))?;
     match rule.broken(&value) {
         None => Ok(value),
-        Some(problem) => Err(Wrong { problem: format!("{} {problem}", raw.quoted()) }),
+        Some(problem) => Err(Wrong { problem: format!("{written} {problem}") }),
     }
 }
 
@@ -230,6 +236,20 @@ impl Setting for Option<String> {
     }
 }
 
+/// An optional secret, such as a URL with a password; what it is for checks it.
+impl Setting for Option<Secret> {
+    const WHAT: &'static str = "a text on one line";
+    const SECRET: bool = true;
+
+    fn read(raw: &Raw<'_>) -> Option<Self> {
+        raw.text().filter(|text| !text.contains(char::is_control)).map(|text| Some(Secret::new(text)))
+    }
+
+    fn show(&self) -> Option<String> {
+        self.as_ref().map(|secret| toml_string(&secret.to_string()))
+    }
+}
+
 /// A URL under which others reach the server: scheme, host, optional port and path.
 pub(super) struct HttpUrl;
 
@@ -251,6 +271,20 @@ impl Rule<Option<String>> for HttpUrl {
 
     fn allowed(&self) -> String {
         "http:// or https://, a host, optionally a port and a path, no slash at the end".to_owned()
+    }
+}
+
+/// Who sends mails.
+pub(super) struct Mailbox;
+
+impl Rule<Option<String>> for Mailbox {
+    fn broken(&self, value: &Option<String>) -> Option<String> {
+        let wrong = value.as_ref()?.parse::<lettre::message::Mailbox>().is_err();
+        wrong.then(|| "is no e-mail address".to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        "an address, such as pulse@example.org or Pulse <pulse@example.org>".to_owned()
     }
 }
 

@@ -24,6 +24,7 @@ use super::body::Body;
 use super::head::Head;
 use crate::listener::{Refusals, accept};
 use crate::tls::Certificate;
+use crate::v1::V1;
 
 /// How long a client may take for a request's head, and stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -173,8 +174,19 @@ fn service(
     remote: SocketAddr,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: Request<Incoming>| {
-        let (app, head) = (Arc::clone(&app), Head::of(&request, remote));
-        async move { Ok(super::router::answer(&app, &head).await) }
+        let app = Arc::clone(&app);
+        let head = Head::of(&request, remote);
+        // What a connection may wait in is part of its size: the API's answers have a place of their own.
+        let api = V1::has(head.path()).then(|| {
+            let app = Arc::clone(&app);
+            Box::pin(async move { app.v1().answer(request, remote).await })
+        });
+        async move {
+            Ok(match api {
+                Some(answer) => answer.await,
+                None => super::router::answer(&app, &head).await,
+            })
+        }
     })
 }
 

@@ -1,0 +1,80 @@
+//! What goes on beside the API: caches forget what changed, counts are written down, what is past its time goes.
+
+use std::sync::{Arc, Weak};
+use std::time::{Duration, SystemTime};
+
+use platform_core::WallTime;
+use platform_core::sql::{Changes, outbox};
+use tenancy::{Error, Principal, api_key, retention};
+
+use crate::v1::Api;
+
+const MINUTE: Duration = Duration::from_secs(60);
+/// How often what is past its time is looked for.
+const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// Rows of the outbox that are removed at once.
+const OUTBOX_BATCH: usize = 500;
+/// The pause between two batches, so that a large purge holds nobody up.
+const BREATH: Duration = Duration::from_millis(50);
+
+/// Lets caches forget what changes, until the database is closed.
+pub(super) async fn follow(api: Weak<Api>, mut changes: Changes) {
+    while let Some(change) = changes.next().await {
+        let Some(api) = api.upgrade() else { return };
+        api.forget(change);
+    }
+}
+
+/// Writes down what was counted, and forgets whom rate limits need not know.
+pub(super) async fn each_minute(api: Weak<Api>) {
+    loop {
+        tokio::time::sleep(MINUTE).await;
+        let Some(api) = api.upgrade() else { return };
+        api.sweep();
+        if let Err(error) = flush(&api).await {
+            tracing::warn!(%error, "counts are not written down; they are kept for the next time");
+        }
+    }
+}
+
+/// Writes down what was counted.
+pub(super) async fn flush(api: &Arc<Api>) -> Result<(), Error> {
+    let call = api.tenancy.call(Principal::System, SystemTime::now().into());
+    let used = api.take_used_keys();
+    if !used.is_empty() {
+        api.db
+            .write((call.clone(), used), |tx, (call, used)| Box::pin(api_key::touch(tx, call, used)))
+            .await?;
+    }
+    api.usage.flush(api, &call).await
+}
+
+/// Removes what is past its time, batch by batch.
+pub(super) async fn purge(api: Weak<Api>) {
+    loop {
+        let Some(strong) = api.upgrade() else { return };
+        if let Err(error) = purge_once(&strong).await {
+            tracing::warn!(%error, "what is past its time was not removed; tried again in an hour");
+        }
+        drop(strong);
+        tokio::time::sleep(PURGE_EVERY).await;
+    }
+}
+
+async fn purge_once(api: &Arc<Api>) -> Result<(), Error> {
+    let now = WallTime::from(SystemTime::now());
+    loop {
+        let rows = api.db.write(now, |tx, now| Box::pin(retention::purge(tx, *now))).await?;
+        let before = now.minus(outbox::KEPT);
+        let events = api
+            .db
+            .write(before, |tx, before| {
+                Box::pin(async move { Ok::<_, Error>(outbox::purge(tx, *before, OUTBOX_BATCH).await?) })
+            })
+            .await?;
+        if rows == 0 && events == 0 {
+            return Ok(());
+        }
+        tokio::time::sleep(BREATH).await;
+    }
+}

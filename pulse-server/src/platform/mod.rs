@@ -1,0 +1,87 @@
+//! The database of tenants: opened, migrated and unlocked at the start, kept tidy while the server runs.
+
+mod jobs;
+mod master_key;
+mod schema;
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use arc_swap::ArcSwap;
+use platform_core::WallTime;
+use platform_core::sql::{self, Db, Location};
+use tenancy::Tenancy;
+use tenancy::store::sql::MIGRATIONS;
+use tenancy::vault::VaultError;
+
+use crate::config::Config;
+use crate::mail::{self, Sender, SenderError};
+use crate::v1::Api;
+
+pub use master_key::MasterKeyError;
+
+/// Why the database of tenants cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PlatformError {
+    /// The database.
+    #[error("database.url: {0}")]
+    Database(#[from] sql::Error),
+    /// The master key's file.
+    #[error(transparent)]
+    MasterKey(#[from] MasterKeyError),
+    /// The master key, or the database under it.
+    #[error(transparent)]
+    Vault(#[from] VaultError),
+    /// How mails are sent.
+    #[error("{0}")]
+    Mail(String),
+}
+
+impl From<SenderError> for PlatformError {
+    fn from(error: SenderError) -> Self {
+        Self::Mail(error.to_string())
+    }
+}
+
+/// Opens the database and brings it up to date. Another process that has it is [`sql::Error::Locked`].
+pub(crate) async fn open_database(config: &Config, now: WallTime) -> Result<Db, PlatformError> {
+    let location = match &config.database.url {
+        None => Location::File(config.data_dir.join(Location::FILE_NAME)),
+        Some(url) => Location::parse(url.expose(), &config.data_dir)?,
+    };
+    let db = Db::open(sql::Config::new(location)).await?;
+    db.migrate(now, &[MIGRATIONS, schema::MIGRATIONS]).await?;
+    Ok(db)
+}
+
+/// Opens the database and unlocks it.
+pub(crate) async fn open(config: &Config) -> Result<(Db, Tenancy), PlatformError> {
+    let now = WallTime::from(SystemTime::now());
+    let master = master_key::read_or_make(config)?;
+    let db = open_database(config, now).await?;
+    let tenancy = Tenancy::open(&db, &master, now).await?;
+    Ok((db, tenancy))
+}
+
+/// Opens all that the API needs, and starts what goes on beside it.
+pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, PlatformError> {
+    let initial = config.load_full();
+    let sender = Sender::new(&initial)?;
+    let (db, tenancy) = open(&initial).await?;
+    let changes = db.changes().await?;
+    let api = Arc::new(Api::new(db, tenancy, config));
+    tokio::spawn(jobs::follow(Arc::downgrade(&api), changes));
+    tokio::spawn(jobs::each_minute(Arc::downgrade(&api)));
+    tokio::spawn(jobs::purge(Arc::downgrade(&api)));
+    tokio::spawn(mail::run(Arc::clone(&api), sender));
+    Ok(api)
+}
+
+/// Writes down what was counted, carries out what was taken and closes the database.
+pub(crate) async fn stop(api: &Arc<Api>) {
+    if let Err(error) = jobs::flush(api).await {
+        tracing::warn!(%error, "the last counts are lost");
+    }
+    api.db.close().await;
+}

@@ -1,0 +1,95 @@
+//! The API's state.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use arc_swap::ArcSwap;
+use platform_core::sql::{Change, Db};
+use tenancy::cache::Cache;
+use tenancy::settings::Settings;
+use tenancy::{ApiKeyId, Tenancy};
+
+use super::backoff::BackOff;
+use super::failure::Failure;
+use super::idempotency::InFlight;
+use super::limits::{Limits, Rates};
+use super::metering::Metering;
+use super::passwords::Passwords;
+use super::principals::Used;
+use crate::config::Config;
+
+/// The API's state. One for a server.
+pub(crate) struct Api {
+    /// The database.
+    pub(crate) db: Db,
+    /// Ids and keys.
+    pub(crate) tenancy: Tenancy,
+    /// Wakes who sends mails.
+    pub(crate) mail_queued: tokio::sync::Notify,
+    pub(super) limits: Limits,
+    pub(super) back_off: BackOff,
+    pub(super) in_flight: InFlight,
+    pub(super) cache: Cache,
+    pub(super) used: Used,
+    pub(super) passwords: Passwords,
+    /// What is counted.
+    pub(crate) usage: Metering,
+    config: Arc<ArcSwap<Config>>,
+}
+
+impl Api {
+    /// The state over an open database.
+    pub(crate) fn new(db: Db, tenancy: Tenancy, config: &Arc<ArcSwap<Config>>) -> Self {
+        let settings = &config.load().api;
+        let rates = Rates {
+            per_address: settings.requests_per_address,
+            per_key: settings.requests_per_key,
+            per_project: settings.requests_per_project,
+            per_user: settings.requests_per_user,
+            logins_per_address: settings.logins_per_address,
+        };
+        let passwords = Passwords::new(settings.password_threads);
+        Self {
+            db,
+            tenancy,
+            mail_queued: tokio::sync::Notify::new(),
+            limits: Limits::new(rates),
+            back_off: BackOff::default(),
+            in_flight: InFlight::default(),
+            cache: Cache::new(),
+            used: Used::default(),
+            passwords,
+            usage: Metering::default(),
+            config: Arc::clone(config),
+        }
+    }
+
+    /// The configuration in force.
+    pub(crate) fn config(&self) -> Arc<Config> {
+        self.config.load_full()
+    }
+
+    /// The settings that operators change while the server runs.
+    pub(crate) async fn settings(&self) -> Result<Arc<Settings>, Failure> {
+        Ok(self.cache.settings(&self.db).await?)
+    }
+
+    /// Forgets what has changed.
+    pub(crate) fn forget(&self, change: Change) {
+        match change {
+            Change::Entity { entity, .. } => self.cache.forget(&entity.into()),
+            _ => self.cache.flush(),
+        }
+    }
+
+    /// API keys that were used since the last call.
+    pub(crate) fn take_used_keys(&self) -> Vec<ApiKeyId> {
+        self.used.take()
+    }
+
+    /// Forgets callers who have their full allowance again.
+    pub(crate) fn sweep(&self) {
+        self.limits.sweep();
+        self.back_off.sweep(Instant::now());
+    }
+}

@@ -1,0 +1,196 @@
+//! Bodies of requests: JSON, bounded, with a JSON pointer for what is wrong.
+
+use std::time::Duration;
+
+use axum::extract::FromRequestParts;
+use axum::http::request::Parts;
+use bytes::Bytes;
+use http_body_util::{BodyExt as _, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderMap};
+use platform_core::problem::{code, pointer};
+use platform_core::{FieldError, Problem};
+use serde::de::DeserializeOwned;
+use serde_path_to_error::Segment;
+
+use super::failure::Failure;
+
+/// Bytes of a body, 1 MiB.
+const MAX_BYTES: usize = 1 << 20;
+/// How long a body may take to arrive, 30 s.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A body as it arrived, put beside the request by the pipeline.
+#[derive(Clone)]
+pub(super) struct Received(pub(super) Bytes);
+
+/// Refuses a body by the length that its request announces.
+pub(super) fn check_length(bytes: u64) -> Result<(), Failure> {
+    if bytes > MAX_BYTES as u64 { Err(too_large()) } else { Ok(()) }
+}
+
+fn too_large() -> Failure {
+    code::BODY_TOO_LARGE.problem("A body has at most 1,048,576 bytes.").into()
+}
+
+/// Reads a body to its end.
+pub(super) async fn receive<B>(body: B) -> Result<Received, Failure>
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    match tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BYTES).collect()).await {
+        Ok(Ok(collected)) => Ok(Received(collected.to_bytes())),
+        Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
+        Ok(Err(_)) => Err(code::INVALID_REQUEST.problem("The body broke off.").into()),
+        Err(_) => Err(code::INVALID_REQUEST.problem("The body did not arrive within 30 seconds.").into()),
+    }
+}
+
+/// The body, read as JSON into `T`. An empty body counts as `{}`.
+pub(crate) struct Input<T>(pub(crate) T);
+
+impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Input<T> {
+    type Rejection = Failure;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
+        let received = parts.extensions.get::<Received>();
+        let bytes = received.map_or(Bytes::new(), |received| received.0.clone());
+        if bytes.is_empty() {
+            return parse(b"{}").map(Self);
+        }
+        if !is_json(&parts.headers) {
+            let detail = "Send the body with `Content-Type: application/json`.";
+            return Err(code::UNSUPPORTED_MEDIA_TYPE.problem(detail).into());
+        }
+        parse(&bytes).map(Self)
+    }
+}
+
+fn is_json(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let essence = media_type.split(';').next().unwrap_or_default().trim();
+    essence.eq_ignore_ascii_case("application/json")
+}
+
+fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
+    // serde would take an array for an object without its names.
+    if bytes.trim_ascii_start().first() == Some(&b'[') {
+        return Err(Failure::field("", "wrong_type", "Expected an object."));
+    }
+    let mut json = serde_json::Deserializer::from_slice(bytes);
+    let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
+        let place = place(error.path());
+        problem(place, error.inner())
+    })?;
+    json.end().map_err(|error| problem(String::new(), &error))?;
+    Ok(value)
+}
+
+fn place(path: &serde_path_to_error::Path) -> String {
+    path.iter().fold(String::new(), |parent, segment| match segment {
+        Segment::Seq { index } => pointer(&parent, &index.to_string()),
+        Segment::Map { key } => pointer(&parent, key),
+        Segment::Enum { .. } | Segment::Unknown => parent,
+    })
+}
+
+/// What serde says, as a problem. Values are not repeated: they may be secret.
+fn problem(place: String, error: &serde_json::Error) -> Failure {
+    if error.classify() != serde_json::error::Category::Data {
+        let detail = format!("The body is not JSON: see line {}, column {}.", error.line(), error.column());
+        return code::INVALID_JSON.problem(detail).into();
+    }
+    let text = error.to_string();
+    let text = text.rsplit_once(" at line ").map_or(text.as_str(), |(text, _)| text);
+    let named = text.split('`').nth(1).unwrap_or_default();
+    let (place, rule, detail) = if text.starts_with("missing field") {
+        (pointer(&place, named), "required", "This field is needed.".to_owned())
+    } else if text.starts_with("unknown field") {
+        // The path may or may not have the name already.
+        let last = pointer("", named);
+        let place = if place.ends_with(&last) { place } else { pointer(&place, named) };
+        (place, "unknown_field", "There is no such field, or what it is for does not exist yet.".to_owned())
+    } else if text.starts_with("duplicate field") {
+        (pointer(&place, named), "duplicate_field", "This field is there twice.".to_owned())
+    } else if text.starts_with("unknown variant") {
+        let allowed = text.split_once("expected ").map_or("", |(_, allowed)| allowed);
+        (place, "unknown_value", format!("Allowed: {allowed}."))
+    } else if let Some((_, expected)) = text.split_once("expected ") {
+        (place, "wrong_type", format!("Expected {expected}."))
+    } else {
+        // Messages of our own types, which name no value.
+        (place, "invalid", format!("{text}."))
+    };
+    Problem::invalid(vec![FieldError::body(place, rule, detail)]).into()
+}
+
+/// For fields of a `PATCH`: what is there has a value, so that `null` is not taken for "leave it".
+pub(crate) fn given<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: serde::Deserializer<'de>,
+    T: serde::Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde::Deserialize;
+
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Inner {
+        #[serde(default, deserialize_with = "given")]
+        #[expect(dead_code, reason = "only read into")]
+        count: Option<u8>,
+    }
+
+    #[derive(Debug, Deserialize)]
+    #[serde(deny_unknown_fields)]
+    struct Body {
+        #[expect(dead_code, reason = "only read into")]
+        name: String,
+        #[serde(default)]
+        #[expect(dead_code, reason = "only read into")]
+        inner: Vec<Inner>,
+    }
+
+    fn first(text: &str) -> (String, String) {
+        let failure = parse::<Body>(text.as_bytes()).unwrap_err();
+        let document: serde_json::Value = serde_json::from_slice(&failure.document("r")).unwrap();
+        let text = |value: &serde_json::Value| value.as_str().unwrap_or_default().to_owned();
+        match document["errors"].get(0) {
+            Some(error) => (text(&error["pointer"]), text(&error["rule"])),
+            None => (String::new(), text(&document["code"])),
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_by_pointer_and_rule() {
+        let cases = [
+            (r#"{}"#, "/name", "required"),
+            (r#"{"name":7}"#, "/name", "wrong_type"),
+            (r#"{"name":"a","nmae":"b"}"#, "/nmae", "unknown_field"),
+            (r#"{"name":"a","a/b":1}"#, "/a~1b", "unknown_field"),
+            (r#"{"name":"a","name":"b"}"#, "/name", "duplicate_field"),
+            (r#"{"name":"a","inner":[{},{"count":999}]}"#, "/inner/1/count", "wrong_type"),
+            (r#"{"name":"a","inner":[{"count":null}]}"#, "/inner/0/count", "wrong_type"),
+            (r#"{"name":"a","inner":[{"x":1}]}"#, "/inner/0/x", "unknown_field"),
+            (r#"{"name":"#, "", "invalid_json"),
+            (r#"{"name":"a"} x"#, "", "invalid_json"),
+            ("[]", "", "wrong_type"),
+            (r#"["a"]"#, "", "wrong_type"),
+        ];
+        for (text, pointer, rule) in cases {
+            assert_eq!(first(text), (pointer.to_owned(), rule.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn values_are_not_repeated() {
+        let failure = parse::<Body>(br#"{"name":["hunter2"]}"#).unwrap_err();
+        assert!(!String::from_utf8(failure.document("r")).unwrap().contains("hunter2"));
+    }
+}

@@ -1,0 +1,232 @@
+//! The OpenAPI 3.1 document: what the handlers say, and what holds for all of them.
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
+use serde_json::{Map, Value, json};
+use utoipa::openapi::OpenApi;
+
+/// What the document says of the API as a whole.
+const ABOUT: &str = "Live video: organizations, projects, keys, streams. Errors are RFC 9457 problem documents with a stable `code`. \
+Lists take `limit` and `cursor`. Writes take an `Idempotency-Key`. See docs/api.md.";
+
+/// Methods that change something.
+const WRITES: [&str; 4] = ["post", "put", "patch", "delete"];
+
+/// The document as it is served.
+pub(super) fn finish(description: &OpenApi) -> Bytes {
+    let mut document = serde_json::to_value(description).unwrap_or_default();
+    if let Some(document) = document.as_object_mut() {
+        describe(document);
+        if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
+            for operations in paths.values_mut().filter_map(Value::as_object_mut) {
+                for (method, operation) in operations.iter_mut() {
+                    complete(method, operation);
+                }
+            }
+        }
+    }
+    serde_json::to_vec(&document).unwrap_or_default().into()
+}
+
+fn describe(document: &mut Map<String, Value>) {
+    document.insert(
+        "info".to_owned(),
+        json!({
+            "title": "Pulse",
+            "version": env!("CARGO_PKG_VERSION"),
+            "description": ABOUT,
+            "license": {"name": "MIT OR Apache-2.0", "identifier": "MIT OR Apache-2.0"},
+        }),
+    );
+    document.insert("servers".to_owned(), json!([{"url": "/"}]));
+    let components = document.entry("components").or_insert_with(|| json!({}));
+    if let Some(components) = components.as_object_mut() {
+        components.insert("securitySchemes".to_owned(), security_schemes());
+        components.insert("responses".to_owned(), json!({"Problem": problem_response()}));
+        let schemas = components.entry("schemas").or_insert_with(|| json!({}));
+        if let Some(schemas) = schemas.as_object_mut() {
+            schemas.insert("Problem".to_owned(), problem_schema());
+        }
+    }
+}
+
+fn security_schemes() -> Value {
+    json!({
+        "access_token": {
+            "type": "http", "scheme": "bearer", "bearerFormat": "JWT",
+            "description": "A person's access token, from `/v1/auth/login`.",
+        },
+        "api_key": {
+            "type": "http", "scheme": "basic",
+            "description": "An API key: its public part as user, its secret as password. The same two go in `X-Pulse-Key` and `X-Pulse-Secret`.",
+        },
+    })
+}
+
+fn problem_response() -> Value {
+    json!({
+        "description": "It was not done; `code` says why.",
+        "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+    })
+}
+
+fn problem_schema() -> Value {
+    json!({
+        "type": "object",
+        "description": "Why it was not done (RFC 9457).",
+        "required": ["type", "title", "status", "detail", "code", "request_id"],
+        "properties": {
+            "type": {"type": "string", "description": "What kind of problem, as a path."},
+            "title": {"type": "string", "description": "A few words, always the same for a code."},
+            "status": {"type": "integer", "minimum": 400, "maximum": 599},
+            "detail": {"type": "string", "description": "What was wrong this time, and what to do."},
+            "code": {"type": "string", "description": "Stable, for machines: `stream_not_found`."},
+            "request_id": {"type": "string", "description": "As in the header `X-Request-Id` and in the server's log."},
+            "errors": {
+                "type": "array",
+                "description": "The fields at fault.",
+                "items": {
+                    "type": "object",
+                    "required": ["rule", "detail"],
+                    "properties": {
+                        "pointer": {"type": "string", "description": "A JSON pointer into the body."},
+                        "parameter": {"type": "string", "description": "The name of a parameter or header."},
+                        "rule": {"type": "string"},
+                        "detail": {"type": "string"},
+                    },
+                },
+            },
+        },
+    })
+}
+
+/// Adds what every operation has.
+fn complete(method: &str, operation: &mut Value) {
+    let Some(operation) = operation.as_object_mut() else { return };
+    let public = operation.get("security").is_some();
+    if public {
+        operation.insert("security".to_owned(), json!([]));
+    } else {
+        operation.insert("security".to_owned(), json!([{"access_token": []}, {"api_key": []}]));
+    }
+    let lists = is_list(operation);
+    let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
+    if let Some(parameters) = parameters.as_array_mut() {
+        if lists {
+            parameters.push(json!({
+                "name": "limit", "in": "query", "description": "How many at most.",
+                "schema": {"type": "integer", "minimum": 1, "maximum": 100, "default": 25},
+            }));
+            parameters.push(json!({
+                "name": "cursor", "in": "query", "description": "The `next_cursor` of the page before.",
+                "schema": {"type": "string"},
+            }));
+        }
+        if WRITES.contains(&method) && !public {
+            parameters.push(json!({
+                "name": "Idempotency-Key", "in": "header",
+                "description": "Under the same key the same request is carried out once, for 24 hours.",
+                "schema": {"type": "string", "minLength": 1, "maxLength": 255},
+            }));
+        }
+    }
+    if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
+    }
+}
+
+/// Whether an operation answers with a page.
+fn is_list(operation: &Map<String, Value>) -> bool {
+    let body = operation
+        .get("responses")
+        .and_then(|responses| responses.pointer("/200/content/application~1json/schema/$ref"))
+        .and_then(Value::as_str);
+    body.is_some_and(|reference| reference.contains("/Listed"))
+}
+
+/// The answer to `GET /openapi.json`.
+pub(super) fn answer(document: Bytes) -> Response {
+    let headers = [(CONTENT_TYPE, "application/json"), (CACHE_CONTROL, "no-cache")];
+    (headers, document).into_response()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::v1::router;
+
+    fn document() -> Value {
+        serde_json::from_slice(&finish(router::operations().get_openapi())).unwrap()
+    }
+
+    fn operations(document: &Value) -> Vec<(String, Value)> {
+        let paths = document["paths"].as_object().unwrap();
+        let all = paths.iter().flat_map(|(path, operations)| {
+            operations
+                .as_object()
+                .unwrap()
+                .iter()
+                .map(move |(method, operation)| (format!("{method} {path}"), operation.clone()))
+        });
+        all.collect()
+    }
+
+    #[test]
+    fn it_is_openapi_3_1_and_every_operation_has_a_name_of_its_own_a_summary_and_problems() {
+        let document = document();
+        assert!(document["openapi"].as_str().unwrap().starts_with("3.1"));
+        let mut names = std::collections::BTreeSet::new();
+        for (place, operation) in operations(&document) {
+            let name = operation["operationId"].as_str().unwrap_or_default().to_owned();
+            assert!(!name.is_empty() && names.insert(name), "{place}");
+            assert!(!operation["summary"].as_str().unwrap_or_default().is_empty(), "{place}");
+            assert!(operation["responses"]["default"].is_object(), "{place}");
+            assert_eq!(operation["tags"].as_array().map(Vec::len), Some(1), "{place}");
+        }
+        assert!(names.len() > 40, "{}", names.len());
+    }
+
+    #[test]
+    fn every_reference_leads_somewhere() {
+        fn references<'a>(value: &'a Value, found: &mut Vec<&'a str>) {
+            match value {
+                Value::Object(map) => {
+                    found.extend(map.get("$ref").and_then(Value::as_str));
+                    map.values().for_each(|value| references(value, found));
+                }
+                Value::Array(list) => list.iter().for_each(|value| references(value, found)),
+                _ => {}
+            }
+        }
+        let document = document();
+        let mut found = Vec::new();
+        references(&document, &mut found);
+        assert!(!found.is_empty());
+        for reference in found {
+            assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+
+    /// Whoever adds one decides here that anybody may ask.
+    #[test]
+    fn public_operations_are_a_list() {
+        let document = document();
+        let public: Vec<String> = operations(&document)
+            .into_iter()
+            .filter(|(_, operation)| operation["security"].as_array().is_none_or(Vec::is_empty))
+            .map(|(place, _)| place)
+            .collect();
+        let expected = [
+            "post /v1/auth/email/verify",
+            "post /v1/auth/login",
+            "post /v1/auth/logout",
+            "post /v1/auth/password/forgot",
+            "post /v1/auth/password/reset",
+            "post /v1/auth/refresh",
+            "post /v1/auth/register",
+            "get /v1/status",
+        ];
+        assert_eq!(public, expected);
+    }
+}

@@ -1,0 +1,119 @@
+//! Idempotency keys: a write that is repeated under the same key is carried out once.
+//!
+//! A key belongs to its caller, method and path. The answer is kept sealed, in the transaction of the change, for 24 hours; an
+//! answer that is an error is not kept, so that the key can be used again.
+
+use std::collections::HashSet;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::header::{HeaderMap, HeaderName};
+use hyper::{Method, StatusCode};
+use platform_core::Secret;
+use platform_core::problem::code;
+use platform_core::sql::Tx;
+use tenancy::idempotency::{Earlier, MAX_KEY, Repeatable};
+use tenancy::{Call, Error};
+
+use super::failure::Failure;
+
+const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// What waiting callers are told to do.
+const IN_FLIGHT: &str = "The first request with this key is still being answered; ask again in a moment.";
+
+/// A request that can be sent again.
+#[derive(Clone, Debug)]
+pub(super) struct Key {
+    repeatable: Repeatable,
+    /// Caller, method, path and key.
+    scope: Arc<str>,
+}
+
+impl Key {
+    /// The key of a request, if it brought one. Who is nobody has none: they cannot be told from another nobody.
+    pub(super) fn of(
+        headers: &HeaderMap,
+        method: &Method,
+        path: &str,
+        call: &Call,
+        body: &[u8],
+    ) -> Result<Option<Self>, Failure> {
+        let Some(value) = headers.get(HEADER) else { return Ok(None) };
+        if matches!(*method, Method::GET | Method::HEAD) {
+            return Ok(None);
+        }
+        let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
+        let detail = "An idempotency key has 1 to 255 visible characters.";
+        let key = key.ok_or_else(|| Failure::parameter("Idempotency-Key", "length", detail))?;
+        let repeatable = Repeatable::new(call, method.as_str(), path, key, body);
+        let scope = format!("{:?}\n{method}\n{path}\n{key}", call.principal).into();
+        Ok(repeatable.map(|repeatable| Self { repeatable, scope }))
+    }
+}
+
+/// Keys whose first request is being answered by this process.
+#[derive(Default)]
+pub(super) struct InFlight(Mutex<HashSet<Arc<str>>>);
+
+/// A key in flight, until dropped.
+pub(super) struct Entered<'a> {
+    all: &'a InFlight,
+    scope: Arc<str>,
+}
+
+impl InFlight {
+    /// Takes a key; refused while another request has it.
+    pub(super) fn enter(&self, key: &Key) -> Result<Entered<'_>, Failure> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !all.insert(Arc::clone(&key.scope)) {
+            let problem = code::IDEMPOTENCY_IN_FLIGHT.problem(IN_FLIGHT).retry_after(Duration::from_secs(1));
+            return Err(problem.into());
+        }
+        Ok(Entered { all: self, scope: Arc::clone(&key.scope) })
+    }
+}
+
+impl Drop for Entered<'_> {
+    fn drop(&mut self) {
+        self.all.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.scope);
+    }
+}
+
+/// The answer that an earlier sending got.
+pub(super) async fn find(
+    tx: &mut Tx,
+    call: &Call,
+    key: &Key,
+) -> Result<Option<(StatusCode, Vec<u8>)>, Error> {
+    let answer = match key.repeatable.earlier(tx, call).await? {
+        Earlier::None => return Ok(None),
+        Earlier::Mismatch => {
+            let detail = "This key was used with another body; use a new key for another request.";
+            return Err(Error::Refused { code: code::IDEMPOTENCY_MISMATCH, detail });
+        }
+        Earlier::Answer(answer) => answer,
+    };
+    let (status, body) =
+        answer.expose().split_first_chunk::<2>().ok_or_else(|| Error::internal("a kept answer is short"))?;
+    let status = StatusCode::from_u16(u16::from_be_bytes(*status));
+    let status = status.map_err(|_| Error::internal("a kept status is none"))?;
+    Ok(Some((status, body.to_vec())))
+}
+
+/// Keeps an answer, in the transaction of the change.
+pub(super) async fn keep(
+    tx: &mut Tx,
+    call: &Call,
+    key: &Key,
+    status: StatusCode,
+    body: &[u8],
+) -> Result<(), Error> {
+    let answer = Secret::new([&status.as_u16().to_be_bytes(), body].concat());
+    match key.repeatable.keep(tx, call, &answer).await {
+        // By another process.
+        Err(Error::Conflict { .. }) => {
+            Err(Error::Refused { code: code::IDEMPOTENCY_IN_FLIGHT, detail: IN_FLIGHT })
+        }
+        kept => kept,
+    }
+}

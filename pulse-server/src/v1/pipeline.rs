@@ -1,0 +1,168 @@
+//! What happens to every request before its handler and to every answer after it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Method, Request, StatusCode};
+use platform_core::{Problem, WallTime};
+use tenancy::usage::Metric;
+use tenancy::{MAINTENANCE, Principal};
+use tower::ServiceExt as _;
+
+use super::api::Api;
+use super::body::{self, Received};
+use super::context::{Context, Prepared};
+use super::failure::Failure;
+use super::idempotency::Key;
+use super::limits::Remaining;
+use super::{client_address, credentials, headers, principals, request_id};
+use crate::http::body::Body;
+
+/// The API: its state and its routes.
+#[derive(Clone)]
+pub(crate) struct V1 {
+    api: Arc<Api>,
+    router: axum::Router,
+}
+
+/// What is known of a request from its head.
+struct Sender {
+    request_id: String,
+    address: IpAddr,
+}
+
+impl V1 {
+    /// The API over its state.
+    pub(crate) fn new(api: Arc<Api>) -> Self {
+        Self { router: super::router::routes(), api }
+    }
+
+    /// The API's state.
+    pub(crate) fn api(&self) -> &Arc<Api> {
+        &self.api
+    }
+
+    /// Whether a path is the API's.
+    pub(crate) fn has(path: &str) -> bool {
+        path.starts_with("/v1/") || matches!(path, "/v1" | "/openapi.json") || path.starts_with("/docs")
+    }
+
+    /// Answers a request.
+    pub(crate) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        remote: SocketAddr,
+    ) -> hyper::Response<Body> {
+        let (head, body) = request.into_parts();
+        let config = self.api.config();
+        let sender = Sender {
+            request_id: request_id::of(&head.headers),
+            address: client_address::of(remote.ip(), &head.headers, &config.api.trusted_proxies),
+        };
+        let origin = headers::allowed_origin(&head.headers, &config.api.dashboard_origins);
+        let mut remaining = None;
+        let mut response = if head.method == Method::OPTIONS && origin.is_some() {
+            preflight()
+        } else {
+            let handled = self.handle(head, body, &sender, &mut remaining).await;
+            handled.unwrap_or_else(IntoResponse::into_response)
+        };
+        finish(&mut response, &sender.request_id, remaining);
+        headers::allow(response.headers_mut(), origin);
+        response.map(|body| Body::Stream(Box::pin(body.map_err(Into::into))))
+    }
+
+    async fn handle(
+        &self,
+        mut head: Parts,
+        body: Incoming,
+        sender: &Sender,
+        remaining: &mut Option<Remaining>,
+    ) -> Result<Response, Failure> {
+        let client = client_address::group(sender.address);
+        *remaining = Some(self.api.limits.address(client)?);
+        let now = WallTime::from(SystemTime::now());
+        let authenticated = principals::of(&self.api, credentials::of(&head.headers), now).await;
+        let (principal, refused) = match authenticated {
+            Ok(principal) => (principal, None),
+            Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => {
+                (Principal::Anonymous, Some(failure))
+            }
+            Err(failure) => return Err(failure),
+        };
+        if let Some(of_caller) = self.api.limits.principal(&principal)? {
+            *remaining = Some(of_caller);
+        }
+        self.api.usage.count(&principal, Metric::ApiRequests);
+        self.check_maintenance(&head, &principal).await?;
+        let received = if matches!(head.method, Method::GET | Method::HEAD) {
+            Received(Bytes::new())
+        } else {
+            check_length(&head)?;
+            body::receive(body).await?
+        };
+        let mut call = self.api.tenancy.call(principal, now);
+        call.address = Some(sender.address);
+        call.request_id = Some(sender.request_id.clone());
+        let key = Key::of(&head.headers, &head.method, head.uri.path(), &call, &received.0)?;
+        let context = Context::new(Arc::clone(&self.api), call, key);
+        head.extensions.insert(Prepared { context, refused });
+        head.extensions.insert(received);
+        let request = Request::from_parts(head, axum::body::Body::empty());
+        // axum's router does not fail.
+        Ok(self.router.clone().oneshot(request).await.into_response())
+    }
+
+    /// In maintenance the API reads only, but for operators and for logging in.
+    async fn check_maintenance(&self, head: &Parts, principal: &Principal) -> Result<(), Failure> {
+        let path = head.uri.path();
+        let harmless = matches!(head.method, Method::GET | Method::HEAD)
+            || path.starts_with("/v1/admin/")
+            || matches!(path, "/v1/auth/login" | "/v1/auth/refresh" | "/v1/auth/logout");
+        let operator = matches!(principal, Principal::User(user) if user.is_admin);
+        if harmless || operator || !self.api.settings().await?.maintenance {
+            return Ok(());
+        }
+        let detail = "The operator works on this server; nothing can be changed until that is over.";
+        Err(Problem::new(MAINTENANCE, detail).retry_after(std::time::Duration::from_secs(60)).into())
+    }
+}
+
+/// A body that says by itself that it is too large is not read.
+fn check_length(head: &Parts) -> Result<(), Failure> {
+    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    body::check_length(length.unwrap_or(0))
+}
+
+fn preflight() -> Response {
+    let mut response = StatusCode::NO_CONTENT.into_response();
+    headers::allow_preflight(response.headers_mut());
+    response
+}
+
+/// Gives an answer what all have, and a failure its document.
+fn finish(response: &mut Response, request_id: &str, remaining: Option<Remaining>) {
+    if let Some(remaining) = remaining {
+        remaining.add_to(response.headers_mut());
+    }
+    if let Some(failure) = response.extensions_mut().remove::<Failure>() {
+        failure.log(request_id);
+        let document = failure.document(request_id);
+        let headers = response.headers_mut();
+        headers.insert(CONTENT_TYPE, HeaderValue::from_static(Problem::MEDIA_TYPE));
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(document.len()));
+        failure.add_headers(headers);
+        *response.body_mut() = document.into();
+    }
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        response.headers_mut().insert(request_id::HEADER, id);
+    }
+    headers::secure(response.headers_mut());
+}

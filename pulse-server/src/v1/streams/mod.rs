@@ -1,0 +1,195 @@
+//! `/v1/streams`.
+
+mod keys;
+mod tokens;
+mod view;
+
+use std::collections::BTreeMap;
+
+use axum::response::Response;
+use hyper::StatusCode;
+use platform_core::ProjectId;
+use serde::Deserialize;
+use tenancy::stream::{self, LatencyMode, PlaybackPolicy, StreamFilter, StreamInput, StreamPatch};
+use tenancy::{Principal, StreamId};
+use utoipa::{IntoParams, ToSchema};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::body::{Input, given};
+use super::context::Context;
+use super::failure::Failure;
+use super::parameters::{List, Listed, Path};
+use super::schema;
+pub(super) use view::Stream;
+use view::{CreatedStream, Metadata};
+
+pub(super) fn routes() -> OpenApiRouter {
+    OpenApiRouter::new()
+        .routes(routes!(list, create))
+        .routes(routes!(read, update, delete))
+        .merge(keys::routes())
+        .merge(tokens::routes())
+}
+
+/// A stream to be created.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct CreateStream {
+    /// Where. Left out by API keys, which have a project.
+    #[schema(value_type = Option<schema::ProjectId>)]
+    project_id: Option<ProjectId>,
+    /// 1 to 100 characters that no other stream of the project has.
+    #[schema(min_length = 1, max_length = 100, example = "Town hall")]
+    name: String,
+    /// Up to 2,000 characters.
+    #[serde(default)]
+    #[schema(max_length = 2000)]
+    description: String,
+    /// `low`, if it is left out.
+    #[serde(default = "low")]
+    #[schema(value_type = schema::LatencyMode)]
+    latency_mode: LatencyMode,
+    /// `public`, if it is left out.
+    #[serde(default = "public")]
+    #[schema(value_type = schema::PlaybackPolicy)]
+    playback_policy: PlaybackPolicy,
+    /// Up to 32 short texts by which you sort streams.
+    #[serde(default)]
+    labels: BTreeMap<String, String>,
+    /// What you keep with it: a JSON object of up to 8 KiB.
+    #[serde(default)]
+    #[schema(value_type = Metadata)]
+    metadata: serde_json::Map<String, serde_json::Value>,
+}
+
+fn low() -> LatencyMode {
+    LatencyMode::Low
+}
+
+fn public() -> PlaybackPolicy {
+    PlaybackPolicy::Public
+}
+
+/// What of a stream is to change.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct UpdateStream {
+    /// 1 to 100 characters that no other stream of the project has.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(min_length = 1, max_length = 100, nullable = false)]
+    name: Option<String>,
+    /// Up to 2,000 characters.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 2000, nullable = false)]
+    description: Option<String>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = schema::LatencyMode, required = false)]
+    latency_mode: Option<LatencyMode>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = schema::PlaybackPolicy, required = false)]
+    playback_policy: Option<PlaybackPolicy>,
+    /// All labels.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false)]
+    labels: Option<BTreeMap<String, String>>,
+    /// All metadata.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = Metadata, required = false)]
+    metadata: Option<serde_json::Map<String, serde_json::Value>>,
+}
+
+/// Which streams.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+struct Filter {
+    /// Of which project. Left out by API keys, which have one.
+    #[param(value_type = Option<schema::ProjectId>)]
+    project_id: Option<ProjectId>,
+    /// Names that begin with this.
+    search: Option<String>,
+    #[param(value_type = Option<schema::PlaybackPolicy>)]
+    playback_policy: Option<PlaybackPolicy>,
+    #[param(value_type = Option<schema::LatencyMode>)]
+    latency_mode: Option<LatencyMode>,
+}
+
+/// The project that is named, or else the API key's.
+fn project_of(ctx: &Context, named: Option<ProjectId>) -> Option<ProjectId> {
+    match &ctx.call.principal {
+        Principal::Key(key) => Some(named.unwrap_or(key.project_id)),
+        _ => named,
+    }
+}
+
+/// The streams of a project
+#[utoipa::path(get, path = "/v1/streams", operation_id = "list_streams", tag = "streams", params(Filter),
+    responses((status = 200, body = Listed<Stream>)))]
+async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stream>>, Failure> {
+    let keys = ctx.api.tenancy.keys();
+    let Filter { project_id, search, playback_policy, latency_mode } = &list.filter;
+    let project_id = project_of(&ctx, *project_id)
+        .ok_or_else(|| Failure::parameter("project_id", "required", "Name the project."))?;
+    let filter = StreamFilter {
+        search: search.clone(),
+        playback_policy: *playback_policy,
+        latency_mode: *latency_mode,
+    };
+    let request = list.page(keys)?;
+    let page = stream::list(&mut ctx.reader().await?, &ctx.call, project_id, &filter, request).await?;
+    list.answer(keys, page, |stream| Stream::from(&stream))
+}
+
+/// Create a stream
+///
+/// The answer has its first stream key.
+#[utoipa::path(post, path = "/v1/streams", operation_id = "create_stream", tag = "streams",
+    request_body = CreateStream, responses((status = 201, body = CreatedStream)))]
+async fn create(ctx: Context, Input(input): Input<CreateStream>) -> Result<Response, Failure> {
+    let project_id = project_of(&ctx, input.project_id)
+        .ok_or_else(|| Failure::field("/project_id", "required", "Name the project."))?;
+    let CreateStream { name, description, latency_mode, playback_policy, labels, metadata, .. } = input;
+    let input = StreamInput { name, description, latency_mode, playback_policy, labels, metadata };
+    ctx.change(StatusCode::CREATED, (project_id, input), |tx, call, (project_id, input)| {
+        Box::pin(async move { CreatedStream::try_from(stream::create(tx, call, *project_id, input).await?) })
+    })
+    .await
+}
+
+/// A stream
+#[utoipa::path(get, path = "/v1/streams/{stream_id}", operation_id = "read_stream", tag = "streams",
+    params(("stream_id" = schema::StreamId, Path)), responses((status = 200, body = Stream)))]
+async fn read(ctx: Context, Path(id): Path<StreamId>) -> Result<axum::Json<Stream>, Failure> {
+    let stream = ctx.api.cache.stream(&ctx.api.db, &ctx.call, id).await?;
+    Ok(axum::Json(Stream::from(&*stream)))
+}
+
+/// Change a stream
+#[utoipa::path(patch, path = "/v1/streams/{stream_id}", operation_id = "update_stream", tag = "streams",
+    params(("stream_id" = schema::StreamId, Path)), request_body = UpdateStream,
+    responses((status = 200, body = Stream)))]
+async fn update(
+    ctx: Context,
+    Path(id): Path<StreamId>,
+    Input(input): Input<UpdateStream>,
+) -> Result<Response, Failure> {
+    let UpdateStream { name, description, latency_mode, playback_policy, labels, metadata } = input;
+    let patch = StreamPatch { name, description, latency_mode, playback_policy, labels, metadata };
+    ctx.change(StatusCode::OK, (id, patch), |tx, call, (id, patch)| {
+        Box::pin(
+            async move { stream::update(tx, call, *id, patch).await.map(|stream| Stream::from(&stream)) },
+        )
+    })
+    .await
+}
+
+/// Delete a stream
+///
+/// Its keys end with it. An operator can bring it back for 30 days.
+#[utoipa::path(delete, path = "/v1/streams/{stream_id}", operation_id = "delete_stream", tag = "streams",
+    params(("stream_id" = schema::StreamId, Path)),
+    responses((status = 204, description = "It is deleted.")))]
+async fn delete(ctx: Context, Path(id): Path<StreamId>) -> Result<Response, Failure> {
+    ctx.change(StatusCode::NO_CONTENT, id, |tx, call, id| Box::pin(stream::delete(tx, call, *id))).await
+}
