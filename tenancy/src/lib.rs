@@ -33,6 +33,7 @@ mod principal;
 pub mod project;
 pub mod quota;
 pub mod retention;
+mod schema;
 pub mod session;
 pub mod settings;
 pub mod signing_key;
@@ -57,3 +58,4 @@ pub use ids::{
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub(crate) use platform_core::Code;
 pub use principal::{KeyPrincipal, Principal, UserPrincipal};
+pub use schema::TABLES;

@@ -1,0 +1,137 @@
+//! Erasure: nothing of the person is left, and no organization without an owner.
+
+use platform_core::sql::Db;
+use tenancy::authority::Role;
+use tenancy::idempotency::Repeatable;
+use tenancy::invitation::{self, InvitationInput};
+use tenancy::store::{AuditFilter, Store, Tx, Value};
+use tenancy::{Error, Principal, SOLE_OWNER, UserId, member, organization, user};
+
+use crate::world::{World, on_each_store, read, refused, write};
+
+on_each_store!(
+    nothing_of_an_erased_person_is_left,
+    a_sole_owner_is_not_erased,
+    only_the_person_and_operators_erase_and_export,
+    an_export_has_what_is_known,
+);
+
+const EMAIL: &str = "Very.Personal@example.org";
+
+fn id_of(principal: &Principal) -> UserId {
+    let Principal::User(user) = principal else { panic!("no person") };
+    user.id
+}
+
+/// Texts and bytes of all rows that contain `needle`, in any case.
+fn found(rows: &[Vec<Value>], needle: &str) -> usize {
+    let needle = needle.to_lowercase();
+    let contains = |value: &&Value| match value {
+        Value::Text(text) => text.to_lowercase().contains(&needle),
+        Value::Bytes(bytes) => String::from_utf8_lossy(bytes).to_lowercase().contains(&needle),
+        _ => false,
+    };
+    rows.iter().flatten().filter(contains).count()
+}
+
+async fn lived<S: Store>(w: &World<S>) -> Principal {
+    let (owner, organization_id, _) = w.tenant("owner@example.org").await;
+    let person = w.member(&owner, organization_id, EMAIL, Role::Owner).await;
+    w.login(EMAIL).await.unwrap();
+    write!(w, &person, |tx, call| user::rename(tx, call, "Perscilla Personal")).unwrap();
+    let _ = write!(w, &Principal::Anonymous, |tx, call| user::forgot(tx, call, EMAIL)).unwrap();
+    let (other, other_organization, _) = w.tenant("other@example.org").await;
+    let input = InvitationInput { email: EMAIL.to_owned(), role: Role::Viewer };
+    let _ = write!(w, &other, [input] | tx, call | invitation::create(tx, call, other_organization, &input))
+        .unwrap();
+    let call = w.call(&person);
+    let request = Repeatable::new(&call, "PATCH", "/v1/auth/me", "k", b"{}").unwrap();
+    w.store
+        .write((call, request), |tx, (call, request)| {
+            Box::pin(async move { request.keep(tx, call, &EMAIL.into()).await })
+        })
+        .await
+        .unwrap();
+    person
+}
+
+async fn nothing_of_an_erased_person_is_left<S: Store>(w: World<S>) {
+    let person = lived(&w).await;
+    let id = id_of(&person);
+    let before = w.rows().await;
+    assert!(found(&before, EMAIL) >= 4 && found(&before, "Perscilla") == 1, "the test can fail");
+    write!(w, &person, |tx, call| user::erase(tx, call, id)).unwrap();
+    let after = w.rows().await;
+    assert_eq!(found(&after, EMAIL), 0);
+    assert_eq!(found(&after, "Perscilla"), 0);
+    let filter = AuditFilter { actor_id: Some(id.to_string()), ..AuditFilter::default() };
+    let log = w.store.read().await.unwrap().audit_page(&filter, None, 100).await.unwrap();
+    assert!(log.is_empty(), "what was done stays, who did it does not");
+    assert!(matches!(w.login(EMAIL).await, Err(Error::Unauthenticated)));
+    let twice = write!(w, &Principal::Operator, |tx, call| user::erase(tx, call, id));
+    assert!(matches!(twice, Err(Error::NotFound)));
+    // The address is free again.
+    w.person(EMAIL).await;
+}
+
+async fn a_sole_owner_is_not_erased<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let id = id_of(&owner);
+    let before = w.rows().await;
+    let refusal = write!(w, &owner, |tx, call| user::erase(tx, call, id)).unwrap_err();
+    assert!(refused(&refusal, SOLE_OWNER));
+    assert!(w.rows().await == before);
+    let second = w.member(&owner, organization_id, "b@example.org", Role::Owner).await;
+    write!(w, &owner, |tx, call| user::erase(tx, call, id)).unwrap();
+    // The one who stays is the sole owner now.
+    let second_id = w.membership(&second, organization_id, &second).await.id;
+    let left = write!(w, &second, |tx, call| member::remove(tx, call, organization_id, second_id));
+    assert!(refused(&left.unwrap_err(), SOLE_OWNER));
+    write!(w, &second, |tx, call| organization::delete(tx, call, organization_id)).unwrap();
+    let id = id_of(&second);
+    write!(w, &second, |tx, call| user::erase(tx, call, id)).unwrap();
+}
+
+async fn only_the_person_and_operators_erase_and_export<S: Store>(w: World<S>) {
+    let one = id_of(&w.user("a@example.org").await);
+    let other = w.user("b@example.org").await;
+    assert!(matches!(write!(w, &other, |tx, call| user::erase(tx, call, one)), Err(Error::Forbidden(_))));
+    assert!(matches!(read!(w, &other, |tx, call| user::export(tx, call, one)), Err(Error::Forbidden(_))));
+    assert!(matches!(
+        write!(w, &Principal::Anonymous, |tx, call| user::erase(tx, call, one)),
+        Err(Error::Unauthenticated)
+    ));
+    write!(w, &Principal::Operator, |tx, call| user::erase(tx, call, one)).unwrap();
+}
+
+async fn an_export_has_what_is_known<S: Store>(w: World<S>) {
+    let person = lived(&w).await;
+    let id = id_of(&person);
+    let export = read!(w, &person, |tx, call| user::export(tx, call, id)).unwrap();
+    assert_eq!(export["user"]["email"], EMAIL);
+    assert_eq!(export["user"]["name"], "Perscilla Personal");
+    assert_eq!(export["memberships"][0]["organization"], "Acme");
+    assert_eq!(export["sessions"].as_array().unwrap().len(), 1);
+    assert_eq!(export["invitations"].as_array().unwrap().len(), 2);
+    assert!(!export["audit"].as_array().unwrap().is_empty());
+    assert!(!export.to_string().contains("argon2"), "no hash of the password");
+}
+
+#[test]
+fn sqlite_files_have_nothing_of_an_erased_person() {
+    crate::world::on_sqlite(|w: World<Db>| async move {
+        let person = lived(&w).await;
+        let id = id_of(&person);
+        let folder = w.folder.as_ref().unwrap().path().to_owned();
+        let files = || {
+            let files =
+                std::fs::read_dir(&folder).unwrap().map(|file| std::fs::read(file.unwrap().path()).unwrap());
+            files.map(|bytes| String::from_utf8_lossy(&bytes).to_lowercase()).collect::<String>()
+        };
+        assert!(files().contains(&EMAIL.to_lowercase()), "the test can fail");
+        write!(w, &person, |tx, call| user::erase(tx, call, id)).unwrap();
+        w.store.truncate_log().await.unwrap();
+        assert!(!files().contains(&EMAIL.to_lowercase()));
+        assert!(!files().contains("perscilla"));
+    });
+}

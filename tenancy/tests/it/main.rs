@@ -1,0 +1,22 @@
+//! The rules and their stores: each test runs in memory, on SQLite and on a real PostgreSQL.
+
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod world;
+
+mod accounts;
+mod authority;
+mod cache;
+mod erasure;
+mod idempotency;
+mod keys;
+mod members;
+mod playback;
+mod quotas;
+mod retention;
+mod sessions;
+mod store;
+mod tenants;
+mod totp;
+mod usage;
+mod vault;

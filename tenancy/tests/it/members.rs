@@ -1,0 +1,178 @@
+//! Members and invitations: nobody grants above their role, the last owner stays, an invitation is for one person.
+
+use std::time::Duration;
+
+use tenancy::authority::Role;
+use tenancy::invitation::{self, InvitationInput};
+use tenancy::store::Store;
+use tenancy::{Error, INVALID_TOKEN, PageRequest, Permission, Principal, SOLE_OWNER, member};
+
+use crate::world::{World, on_each_store, read, refused, token_of, write};
+
+on_each_store!(
+    the_last_owner_stays,
+    of_two_owners_that_leave_at_once_one_stays,
+    nobody_grants_or_takes_above_their_role,
+    anybody_may_leave,
+    viewers_see_no_addresses,
+    an_invitation_is_for_one_person_once,
+    an_invitation_expires_and_can_be_revoked,
+    a_second_invitation_replaces_the_first,
+);
+
+async fn the_last_owner_stays<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let own = w.membership(&owner, organization_id, &owner).await.id;
+    let left = write!(w, &owner, |tx, call| member::remove(tx, call, organization_id, own)).unwrap_err();
+    assert!(refused(&left, SOLE_OWNER));
+    let lowered =
+        write!(w, &owner, |tx, call| member::change_role(tx, call, organization_id, own, Role::Admin));
+    assert!(refused(&lowered.unwrap_err(), SOLE_OWNER));
+    let second = w.member(&owner, organization_id, "b@example.org", Role::Owner).await;
+    write!(w, &owner, |tx, call| member::remove(tx, call, organization_id, own)).unwrap();
+    let theirs = w.membership(&second, organization_id, &second).await.id;
+    let left = write!(w, &second, |tx, call| member::remove(tx, call, organization_id, theirs)).unwrap_err();
+    assert!(refused(&left, SOLE_OWNER));
+}
+
+async fn of_two_owners_that_leave_at_once_one_stays<S: Store>(w: World<S>) {
+    let (first, organization_id, _) = w.tenant("a@example.org").await;
+    let second = w.member(&first, organization_id, "b@example.org", Role::Owner).await;
+    let mut leaving = Vec::new();
+    for owner in [&first, &second] {
+        let id = w.membership(owner, organization_id, owner).await.id;
+        let (store, call) = (w.store.clone(), w.call(owner));
+        leaving.push(tokio::spawn(async move {
+            store.write(call, move |tx, call| Box::pin(member::remove(tx, call, organization_id, id))).await
+        }));
+    }
+    let mut left = 0;
+    for leaving in leaving {
+        left += usize::from(leaving.await.unwrap().is_ok());
+    }
+    assert_eq!(left, 1);
+}
+
+async fn nobody_grants_or_takes_above_their_role<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let admin = w.member(&owner, organization_id, "admin@example.org", Role::Admin).await;
+    let viewer = w.member(&owner, organization_id, "viewer@example.org", Role::Viewer).await;
+    let owners = w.membership(&owner, organization_id, &owner).await.id;
+    let admins = w.membership(&owner, organization_id, &admin).await.id;
+    let viewers = w.membership(&owner, organization_id, &viewer).await.id;
+    for (id, role) in [(viewers, Role::Owner), (owners, Role::Viewer), (admins, Role::Owner)] {
+        let changed = write!(w, &admin, |tx, call| member::change_role(tx, call, organization_id, id, role));
+        assert!(matches!(changed, Err(Error::Forbidden(Permission::OwnersManage))), "{role}: {changed:?}");
+    }
+    let removed = write!(w, &admin, |tx, call| member::remove(tx, call, organization_id, owners));
+    assert!(matches!(removed, Err(Error::Forbidden(_))));
+    let invited = InvitationInput { email: "c@example.org".to_owned(), role: Role::Owner };
+    let invited =
+        write!(w, &admin, [invited] | tx, call | invitation::create(tx, call, organization_id, &invited));
+    assert!(matches!(invited, Err(Error::Forbidden(Permission::OwnersManage))));
+    write!(w, &admin, |tx, call| member::change_role(tx, call, organization_id, viewers, Role::Admin))
+        .unwrap();
+    write!(w, &admin, |tx, call| member::change_role(tx, call, organization_id, viewers, Role::Developer))
+        .unwrap();
+    let developer = viewer;
+    let changed = write!(w, &developer, |tx, call| member::change_role(
+        tx,
+        call,
+        organization_id,
+        viewers,
+        Role::Owner
+    ));
+    assert!(matches!(changed, Err(Error::Forbidden(Permission::MembersManage))));
+}
+
+async fn anybody_may_leave<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let viewer = w.member(&owner, organization_id, "viewer@example.org", Role::Viewer).await;
+    let other = w.member(&owner, organization_id, "other@example.org", Role::Viewer).await;
+    let own = w.membership(&owner, organization_id, &viewer).await.id;
+    let others = w.membership(&owner, organization_id, &other).await.id;
+    let removed = write!(w, &viewer, |tx, call| member::remove(tx, call, organization_id, others));
+    assert!(matches!(removed, Err(Error::Forbidden(Permission::MembersManage))));
+    write!(w, &viewer, |tx, call| member::remove(tx, call, organization_id, own)).unwrap();
+    let gone = read!(w, &viewer, |tx, call| member::list(tx, call, organization_id, PageRequest::default()));
+    assert!(matches!(gone, Err(Error::NotFound)));
+}
+
+async fn viewers_see_no_addresses<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let viewer = w.member(&owner, organization_id, "viewer@example.org", Role::Viewer).await;
+    let developer = w.member(&owner, organization_id, "developer@example.org", Role::Developer).await;
+    for (principal, shown) in [(&owner, true), (&developer, true), (&viewer, false)] {
+        let page = PageRequest::default();
+        let members = read!(w, principal, |tx, call| member::list(tx, call, organization_id, page)).unwrap();
+        assert_eq!(members.data.len(), 3);
+        assert!(members.data.iter().all(|view| view.email.is_some() == shown && view.name.is_some()));
+    }
+}
+
+async fn an_invitation_is_for_one_person_once<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let input = InvitationInput { email: "B@example.org".to_owned(), role: Role::Developer };
+    let (_, mail) =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+            .unwrap();
+    let token = token_of(&mail.message);
+    let other = w.user("c@example.org").await;
+    let stolen = write!(w, &other, [token] | tx, call | invitation::accept(tx, call, &token));
+    assert!(refused(&stolen.unwrap_err(), INVALID_TOKEN));
+    let meant = w.user("b@example.org").await;
+    let (_, member) = write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).unwrap();
+    assert_eq!(member.role, Role::Developer);
+    let again = write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token));
+    assert!(refused(&again.unwrap_err(), INVALID_TOKEN));
+    let member =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+    assert!(matches!(member, Err(Error::Conflict { key: "email" })));
+}
+
+async fn an_invitation_expires_and_can_be_revoked<S: Store>(mut w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let meant = w.user("b@example.org").await;
+    let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
+    let (revoked, mail) =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+            .unwrap();
+    let id = revoked.id;
+    let (stranger, ..) = w.tenant("x@example.org").await;
+    let foreign = write!(w, &stranger, |tx, call| invitation::revoke(tx, call, organization_id, id));
+    assert!(matches!(foreign, Err(Error::NotFound)));
+    write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, id)).unwrap();
+    let token = token_of(&mail.message);
+    assert!(write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_err());
+    let (_, mail) =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+            .unwrap();
+    w.pass(invitation::VALID + Duration::from_millis(1));
+    let token = token_of(&mail.message);
+    assert!(write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_err());
+}
+
+async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let meant = w.user("b@example.org").await;
+    let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
+    let (_, first) =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+            .unwrap();
+    let (_, second) =
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+            .unwrap();
+    let open =
+        read!(w, &owner, |tx, call| invitation::list(tx, call, organization_id, PageRequest::default()))
+            .unwrap();
+    assert_eq!(open.data.len(), 1);
+    for (mail, accepted) in [(first, false), (second, true)] {
+        let token = token_of(&mail.message);
+        assert_eq!(
+            write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_ok(),
+            accepted
+        );
+    }
+    let nobody = write!(w, &Principal::Anonymous, |tx, call| invitation::accept(tx, call, &"x".into()));
+    assert!(matches!(nobody, Err(Error::Unauthenticated)));
+}

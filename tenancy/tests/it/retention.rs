@@ -1,0 +1,117 @@
+//! What was deleted goes for good after its time, and nothing else does.
+
+use std::time::Duration;
+
+use tenancy::api_key::{self, ApiKeyInput};
+use tenancy::signing_key::{self, SigningAlgorithm, SigningKeyInput};
+use tenancy::store::{Select, Store, Tx};
+use tenancy::{Permission, Principal, organization, project, retention, stream, user};
+
+use crate::world::{World, on_each_store, read, registration, write};
+
+on_each_store!(
+    what_is_in_use_stays,
+    what_was_deleted_goes_with_all_that_is_in_it,
+    unverified_accounts_go_after_a_week,
+    logins_and_tokens_go_when_they_have_ended,
+);
+
+/// Purges until there is nothing left to do; how many rows went.
+async fn purge<S: Store>(w: &World<S>) -> u64 {
+    let mut removed = 0;
+    for _ in 0..1_000 {
+        let now = w.now;
+        let batch = w.store.write((), move |tx, ()| Box::pin(retention::purge(tx, now))).await.unwrap();
+        if batch == 0 {
+            return removed;
+        }
+        removed += batch;
+    }
+    panic!("it does not end");
+}
+
+async fn rows_of<S: Store>(w: &World<S>, table: &str) -> usize {
+    let table = tenancy::TABLES.into_iter().find(|one| one.name == table).unwrap();
+    let order = tenancy::store::Order::Oldest;
+    let select = Select { table, filter: Vec::new(), order, limit: 10_000 };
+    w.store.read().await.unwrap().select_rows(select).await.unwrap().len()
+}
+
+async fn what_is_in_use_stays<S: Store>(mut w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let id = w.stream(&owner, project_id, "Camera").await.unwrap().stream.id;
+    w.pass(Duration::from_secs(400 * 86_400));
+    let before = w.rows().await;
+    assert_eq!(purge(&w).await, 0);
+    assert!(w.rows().await == before);
+    read!(w, &owner, |tx, call| stream::read(tx, call, id)).unwrap();
+}
+
+async fn what_was_deleted_goes_with_all_that_is_in_it<S: Store>(mut w: World<S>) {
+    let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
+    for number in 0..3 {
+        w.stream(&owner, project_id, &number.to_string()).await.unwrap();
+    }
+    let gone = w.stream(&owner, project_id, "gone").await.unwrap().stream.id;
+    let input = ApiKeyInput { name: "k".to_owned(), scopes: vec![Permission::StreamsRead], expires_at: None };
+    write!(w, &owner, [input] | tx, call | api_key::create(tx, call, project_id, &input)).unwrap();
+    let input = SigningKeyInput { name: "k".to_owned(), algorithm: SigningAlgorithm::Hs256 };
+    write!(w, &owner, [input] | tx, call | signing_key::create(tx, call, project_id, &input)).unwrap();
+    write!(w, &owner, |tx, call| stream::delete(tx, call, gone)).unwrap();
+    w.pass(retention::KEPT);
+    assert_eq!(purge(&w).await, 0, "the last moment");
+    w.pass(Duration::from_millis(1));
+    assert_eq!(purge(&w).await, 2, "the stream and its key");
+    write!(w, &owner, |tx, call| project::delete(tx, call, project_id)).unwrap();
+    w.pass(retention::KEPT + Duration::from_millis(1));
+    purge(&w).await;
+    for table in [
+        "tenancy_streams",
+        "tenancy_stream_keys",
+        "tenancy_api_keys",
+        "tenancy_signing_keys",
+        "tenancy_projects",
+    ] {
+        assert_eq!(rows_of(&w, table).await, 0, "{table}");
+    }
+    assert_eq!(rows_of(&w, "tenancy_organizations").await, 1);
+    let another = w.project(&owner, organization_id).await;
+    w.stream(&owner, another, "One").await.unwrap();
+    write!(w, &owner, |tx, call| organization::delete(tx, call, organization_id)).unwrap();
+    w.pass(retention::KEPT + Duration::from_millis(1));
+    purge(&w).await;
+    for table in [
+        "tenancy_streams",
+        "tenancy_projects",
+        "tenancy_members",
+        "tenancy_counters",
+        "tenancy_organizations",
+    ] {
+        assert_eq!(rows_of(&w, table).await, 0, "{table}");
+    }
+    assert_eq!(rows_of(&w, "tenancy_users").await, 1);
+}
+
+async fn unverified_accounts_go_after_a_week<S: Store>(mut w: World<S>) {
+    w.person("a@example.org").await;
+    let _ =
+        write!(w, &Principal::Anonymous, |tx, call| user::register(tx, call, &registration("b@example.org")))
+            .unwrap();
+    w.pass(retention::UNVERIFIED_KEPT);
+    purge(&w).await;
+    assert_eq!(rows_of(&w, "tenancy_users").await, 2);
+    w.pass(Duration::from_millis(1));
+    purge(&w).await;
+    assert_eq!(rows_of(&w, "tenancy_users").await, 1);
+    w.login("a@example.org").await.unwrap();
+}
+
+async fn logins_and_tokens_go_when_they_have_ended<S: Store>(mut w: World<S>) {
+    w.person("a@example.org").await;
+    w.login("a@example.org").await.unwrap();
+    let _ = write!(w, &Principal::Anonymous, |tx, call| user::forgot(tx, call, "a@example.org")).unwrap();
+    assert_eq!(purge(&w).await, 0);
+    w.pass(tenancy::session::VALID + Duration::from_millis(1));
+    purge(&w).await;
+    assert_eq!((rows_of(&w, "tenancy_sessions").await, rows_of(&w, "tenancy_mail_tokens").await), (0, 0));
+}

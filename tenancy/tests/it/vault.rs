@@ -1,0 +1,64 @@
+//! The master key: the wrong one opens nothing, and rotating it touches nothing else.
+
+use tenancy::api_key::{self, ApiKeyInput};
+use tenancy::store::{Store, Value};
+use tenancy::vault::{self, MasterKey, VaultError};
+use tenancy::{PageRequest, Permission, Tenancy, stream_key};
+
+use crate::world::{World, on_each_store, write};
+
+on_each_store!(
+    a_wrong_master_key_is_refused,
+    a_rotation_rewraps_and_all_goes_on,
+    a_failed_rotation_changes_nothing
+);
+
+async fn a_wrong_master_key_is_refused<S: Store>(w: World<S>) {
+    let before = w.rows().await;
+    let wrong = Tenancy::open(&w.store, &MasterKey::generate(), w.now).await;
+    assert!(matches!(wrong, Err(VaultError::WrongMasterKey)));
+    Tenancy::open(&w.store, &w.master, w.now).await.unwrap();
+    assert!(w.rows().await == before, "opening again makes nothing anew");
+}
+
+async fn a_rotation_rewraps_and_all_goes_on<S: Store>(mut w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let created = w.stream(&owner, project_id, "Camera").await.unwrap();
+    let input = ApiKeyInput { name: "k".to_owned(), scopes: vec![Permission::StreamsRead], expires_at: None };
+    let key = write!(w, &owner, [input] | tx, call | api_key::create(tx, call, project_id, &input)).unwrap();
+    w.person("b@example.org").await;
+    let tokens = w.login("b@example.org").await.unwrap();
+
+    let new = MasterKey::generate();
+    vault::rotate(&w.store, &w.master, &new).await.unwrap();
+    assert!(matches!(Tenancy::open(&w.store, &w.master, w.now).await, Err(VaultError::WrongMasterKey)));
+    // A server that starts with the new one.
+    w.tenancy = Tenancy::open(&w.store, &new, w.now).await.unwrap();
+    let id = created.stream.id;
+    let page = PageRequest::default();
+    let shown = write!(w, &owner, |tx, call| stream_key::list(tx, call, id, page)).unwrap();
+    assert_eq!(shown.data[0].secret, created.secret);
+    let known = api_key::find(&mut w.store.read().await.unwrap(), &key.key.public).await.unwrap().unwrap();
+    known.check(w.tenancy.keys(), &key.secret, w.now).unwrap();
+    let refresh = tokens.refresh;
+    let refreshed = write!(
+        w,
+        &tenancy::Principal::Anonymous,
+        [refresh] | tx,
+        call | { tenancy::session::refresh(tx, call, &refresh) }
+    );
+    refreshed.unwrap().into_tokens().unwrap();
+}
+
+async fn a_failed_rotation_changes_nothing<S: Store>(w: World<S>) {
+    let before = w.rows().await;
+    let wrong = vault::rotate(&w.store, &MasterKey::generate(), &MasterKey::generate()).await;
+    assert!(matches!(wrong, Err(VaultError::WrongMasterKey)));
+    assert!(w.rows().await == before);
+    // Nowhere in the store is the master key, nor a data key in the clear.
+    let master = w.master.secret().expose().to_vec();
+    let pepper = w.tenancy.keys().secret(vault::DataKey::ApiSecret).expose().to_vec();
+    let clear =
+        |value: &Value| *value == Value::Bytes(master.clone()) || *value == Value::Bytes(pepper.clone());
+    assert!(!before.iter().flatten().any(clear));
+}
