@@ -14,12 +14,17 @@ use media_core::{Codec, Frame, Timescale, Timestamp, Track, TrackId};
 use crate::samples;
 use crate::script::Script;
 use live::checker::Checker;
+use live::media::Media;
+use live::renditions::agree;
 
 /// The checker of hls-packager's own tests, written from RFC 8216bis alone.
 #[path = "../../hls-packager/tests/it/live"]
 mod live {
+    pub(super) mod boxes;
     pub(super) mod checker;
+    pub(super) mod media;
     pub(super) mod playlist;
+    pub(super) mod renditions;
 }
 
 /// 2026-11-21T12:00:00Z.
@@ -32,6 +37,8 @@ const MAX_SPAN: Duration = Duration::from_secs(90);
 const READ_EVERY: Duration = Duration::from_secs(1);
 /// Events and timeouts in one second, and once more for the whole of what had been waiting.
 const MAX_EVENTS_PER_S: u64 = 2_000;
+/// By how much more than a part renditions may be apart where they begin a segment: the longest frame.
+const LONGEST_FRAME: Duration = Duration::from_millis(200);
 
 struct Rig {
     config: Config,
@@ -44,6 +51,11 @@ struct Rig {
     life: u64,
     renditions: Vec<RenditionId>,
     checkers: BTreeMap<RenditionId, Checker>,
+    media: Media,
+    /// How far apart renditions may begin a segment.
+    apart: Duration,
+    /// The date of each rendition's newest segment.
+    dates: BTreeMap<RenditionId, SystemTime>,
     /// The newest part and segment that a viewer may have seen of each rendition.
     seen: BTreeMap<RenditionId, (u64, u64)>,
     /// As the encoder announces them.
@@ -53,6 +65,8 @@ struct Rig {
     media_us: i64,
     /// Where the next frame of each audio track begins.
     sound_us: BTreeMap<TrackId, i64>,
+    /// The wall clock was turned back since a life began or went on.
+    turned_back: bool,
     events: u64,
     read_at: Instant,
 }
@@ -98,11 +112,15 @@ impl Rig {
             life: 0,
             renditions: Vec::new(),
             checkers: BTreeMap::new(),
+            media: Media::default(),
+            apart: Duration::ZERO,
+            dates: BTreeMap::new(),
             seen: BTreeMap::new(),
             tracks: Vec::new(),
             timeline: Timeline::new(timeline::Config::rtmp()),
             media_us: 0,
             sound_us: BTreeMap::new(),
+            turned_back: false,
             events: 0,
             read_at: start.instant,
         }
@@ -281,6 +299,7 @@ impl Rig {
 
     fn turn_wall_clock(&mut self, by_s: i64) {
         let by = Duration::from_secs(by_s.unsigned_abs());
+        self.turned_back |= by_s < 0;
         self.now.wall = if by_s < 0 { self.now.wall - by } else { self.now.wall + by };
     }
 
@@ -321,10 +340,22 @@ impl Rig {
                 self.life = settled.life;
                 self.checkers.clear();
                 self.renditions = settled.renditions.iter().map(|rendition| rendition.id).collect();
+                self.media = Media::of(settled);
+                if std::mem::take(&mut self.turned_back) {
+                    // Of the run before only the time of its last journal is known, and dates had gone on since.
+                    self.dates.clear();
+                }
+                let part = settled.part_target;
+                // What a part of a life without them is, only the packager knows.
+                let part = part.unwrap_or(Duration::from_secs(u64::from(settled.target_duration_s)));
+                self.apart = part + LONGEST_FRAME;
             }
-            Event::Added { rendition, .. } if !self.renditions.contains(&rendition.id) => {
-                self.renditions.push(rendition.id)
+            Event::Added { rendition, .. } => {
+                assert!(!self.renditions.contains(&rendition.id), "{rendition:?} was there");
+                self.renditions.push(rendition.id);
+                self.media.knows(rendition);
             }
+            Event::Changed(rendition) => self.media.knows(rendition),
             Event::Part(part) => {
                 let journal = self.journal();
                 assert!(
@@ -334,12 +365,16 @@ impl Rig {
                 assert!(part.number > *number || *number == 0, "{part:?} after part {number}");
                 assert!(part.head.media_sequence >= *sequence, "{part:?} after segment {sequence}");
                 (*number, *sequence) = (part.number, part.head.media_sequence);
+                self.media.check(part);
             }
             Event::Segment(segment) => {
                 assert!(segment.head.media_sequence < self.journal().media_sequence);
                 let (_, sequence) = self.seen.entry(segment.rendition).or_default();
                 assert!(segment.head.media_sequence >= *sequence);
                 *sequence = segment.head.media_sequence;
+                let date = segment.head.date + Duration::from_millis(1);
+                let before = self.dates.insert(segment.rendition, segment.head.date);
+                assert!(before.is_none_or(|before| before < date), "dates go back: {segment:?}");
             }
             _ => {}
         }
@@ -355,6 +390,7 @@ impl Rig {
         if !self.window.is_playable() {
             return;
         }
+        let mut playlists = BTreeMap::new();
         for id in self.renditions.clone() {
             let path = format!("{id}/index.m3u8");
             let (whole, delta) = (self.text(&path, None), self.text(&path, Some("_HLS_skip=YES")));
@@ -369,7 +405,9 @@ impl Rig {
                     assert_eq!(there, !gap, "{name}");
                 }
             }
+            playlists.insert(id, playlist);
         }
+        agree(&playlists, self.apart.as_millis() as i64);
     }
 
     fn answer(&self, path: &str, query: Option<&str>) -> Reply {

@@ -1,6 +1,5 @@
 //! The other lanes: cut where the leading one is, whenever their frames come.
 
-use super::cuts::Cut;
 use super::feed::{Feed, Waiting};
 use super::lane::Lane;
 use super::lead::report_late;
@@ -9,10 +8,8 @@ use super::outbox::Outbox;
 
 /// What a following lane does next.
 enum Step {
-    /// Its frames have reached where the next segment begins, or will not come.
+    /// Its frames have reached where the next segment begins, or will not come, or would make this one too long.
     Cross,
-    /// The next segment begins there, but its frames up to there would make this one too long.
-    CrossEarly,
     /// Its first waiting frame belongs to the open segment.
     Place,
     /// Nothing comes for it: a gap up to this moment, in life time.
@@ -48,7 +45,6 @@ impl Life {
         match self.next_step(index, certain_ns) {
             Step::Wait => return false,
             Step::Cross => self.cross(index, out),
-            Step::CrossEarly => self.cross_early(index, out),
             Step::Place => self.place_waiting(index, out),
             Step::Gap(until_ns) => {
                 let lane = self.feeds.get(index).map_or(0, |feed| feed.lane);
@@ -68,7 +64,7 @@ impl Life {
         match (feed.first_waiting(), next) {
             (Some(waiting), Some(cut)) if waiting.at_ns >= cut.at_ns => Step::Cross,
             (None, Some(cut)) if lane.edge_ns() >= cut.at_ns || feed.idle() => Step::Cross,
-            (Some(waiting), Some(_)) if self.too_long_with(waiting, feed, lane) => Step::CrossEarly,
+            (Some(waiting), Some(_)) if self.too_long_with(waiting, feed, lane) => Step::Cross,
             (Some(_), Some(_)) => Step::Place,
             (Some(waiting), None)
                 if waiting.at_ns < certain_ns && !self.too_long_with(waiting, feed, lane) =>
@@ -82,8 +78,10 @@ impl Life {
 
     /// Whether the open segment would be too long for TARGETDURATION with this frame: it can have begun almost a part before its cut.
     fn too_long_with(&self, waiting: &Waiting, feed: &Feed, lane: &Lane) -> bool {
-        let ends = waiting.frame.dts.0.saturating_add(feed.placing(&waiting.frame.data).interval);
-        !lane.segment_is_empty() && lane.segment_until(ends) > self.targets.longest_following()
+        let (dts, interval) = (waiting.frame.dts.0, feed.placing(&waiting.frame.data).interval);
+        let too_long = lane.segment_until(dts.saturating_add(interval)) > self.targets.longest_following();
+        // A segment has one frame at least, or a gap.
+        too_long && (!lane.segment_is_empty() || is_gap_before(dts, interval, lane))
     }
 
     /// A lane for which nothing comes stays behind by what its frames may be late once they come again.
@@ -110,28 +108,14 @@ impl Life {
         let interval = feed.placing(&[]).interval;
         lane.flush(None, &self.cuts, out);
         let begins = lane.to_ticks(cut.at_ns);
-        let missing = lane.missing_before(begins);
-        if missing > lane.part_max() - interval || lane.segment_is_empty() {
-            // A segment is never empty. What is missing of a part can be part of the next segment's first.
-            let at_least = begins - missing + 1;
+        if is_gap_before(begins, interval, lane) || lane.segment_is_empty() {
+            // What is missing of a part can be part of the next segment's first. Frames from before the cut are in the next segment where
+            // they would make this one too long; and a segment is never empty.
+            let waiting = feed.first_waiting().map_or(begins, |waiting| lane.to_ticks(waiting.at_ns));
             let at_most = lane.segment_start().saturating_add(lane.ticks(self.targets.longest_following()));
-            lane.fill(begins.min(at_most).max(at_least), &self.cuts, out);
+            let at_least = begins - lane.missing_before(begins) + 1;
+            lane.fill(begins.min(waiting).min(at_most).max(at_least), &self.cuts, out);
         }
-        self.begin_next(index, cut, out);
-    }
-
-    /// The same before its frames have reached the cut: they are in the next segment.
-    fn cross_early(&mut self, index: usize, out: &mut Outbox) {
-        let Some(feed) = self.feeds.get(index) else { return };
-        let Some(lane) = self.lanes.get_mut(feed.lane) else { return };
-        let Some(cut) = self.cuts.find(lane.media_sequence() + 1).copied() else { return };
-        lane.flush(None, &self.cuts, out);
-        self.begin_next(index, cut, out);
-    }
-
-    fn begin_next(&mut self, index: usize, cut: Cut, out: &mut Outbox) {
-        let Some(feed) = self.feeds.get(index) else { return };
-        let Some(lane) = self.lanes.get_mut(feed.lane) else { return };
         lane.next_segment(&self.cuts, out);
         if let Some(closed) = self.closed.get_mut(feed.lane) {
             *closed = out.now().instant;
@@ -158,7 +142,7 @@ impl Life {
         }
         feed.started = true;
         lane.make_room(dts, placing, &self.cuts, out);
-        if lane.missing_before(dts) > lane.part_max() - placing.interval {
+        if is_gap_before(dts, placing.interval, lane) {
             lane.flush(None, &self.cuts, out);
             lane.fill(dts, &self.cuts, out);
         }
@@ -170,4 +154,9 @@ impl Life {
             lane.append(waiting.frame, placing, &self.cuts, out);
         }
     }
+}
+
+/// Whether so much is missing before a frame at decode time `dts` that it is a gap.
+fn is_gap_before(dts: i64, interval: i64, lane: &Lane) -> bool {
+    lane.missing_before(dts) > lane.part_max() - interval
 }

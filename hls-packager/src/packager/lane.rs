@@ -68,6 +68,8 @@ pub(super) struct Lane {
     muxer: Muxer,
     init: Option<u64>,
     next_number: u64,
+    /// Whether the newest part has media.
+    after_media: bool,
     segment: OpenSegment,
     part: OpenPart,
 }
@@ -122,6 +124,7 @@ impl Lane {
             muxer,
             init: None,
             next_number,
+            after_media: false,
             segment: OpenSegment { media_sequence, start: 0, parts: 0, media: false, starts_with_key: false },
             part: OpenPart::default(),
         };
@@ -147,6 +150,11 @@ impl Lane {
     /// What composition adds to decode times at key frames, in nanoseconds.
     pub(super) fn lead_ns(&self) -> i64 {
         (i128::from(self.lead) * 1_000_000_000).div_euclid(i128::from(self.clock.hz())) as i64
+    }
+
+    /// Whether decode times would step without a gap before it if what follows had a composition offset of `lead` ticks.
+    pub(super) fn would_step(&self, lead: i64) -> bool {
+        self.after_media && self.lead != lead
     }
 
     /// Where the last frame probably ends, in life time.
@@ -410,6 +418,7 @@ impl Lane {
             independent,
             data,
         };
+        self.after_media = part.data.is_some();
         out.part(part, cut.date(self.to_ns(end)));
         self.next_number += 1;
         self.segment.parts += 1;

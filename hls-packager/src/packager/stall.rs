@@ -106,11 +106,14 @@ impl Life {
     /// A key frame of video comes while audio leads: it leads from here on.
     pub(super) fn take_lead(&mut self, index: usize, frame: Frame, out: &mut Outbox) {
         self.sync(out);
-        self.cut_all(false, out);
+        let Some(feed) = self.feeds.get(index) else { return };
+        let lead = super::life::lead_of(&frame, feed.track.timescale);
+        // Where composition offsets are others than before, decode times do not go on though presentation does.
+        let steps = self.lanes.get(feed.lane).is_some_and(|lane| lane.would_step(lead));
+        self.cut_all(steps, out);
         self.leader = index;
         self.gop.break_off();
         let leading = self.leading_lane();
-        let lead = self.feeds.get(index).map_or(0, |feed| super::life::lead_of(&frame, feed.track.timescale));
         if let (Some(lane), Some(feed)) = (self.lanes.get_mut(leading), self.feeds.get_mut(index)) {
             feed.needs_key = false;
             lane.restart(lane.end_ns(), lane.clock, lead, self.targets.part_ms);

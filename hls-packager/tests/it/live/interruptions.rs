@@ -627,3 +627,29 @@ fn a_late_track_begins_where_the_gaps_before_it_end() {
         rig.read_one(RenditionId::Audio(2));
     }
 }
+
+#[test]
+fn pictures_that_return_at_once_with_other_composition_offsets_come_after_a_discontinuity() {
+    for (reorder, discontinuities) in [(0, 0), (2, 1)] {
+        let mut rig = rig();
+        let encoder = Encoder::usual();
+        rig.publish(&encoder, SECOND * 6);
+        rig.tracks(&Encoder::of(None, &[AAC_48K]));
+        let mut other = Encoder::of(Some(Picture { reorder, ..PICTURE_30 }), &[AAC_48K]);
+        other.rounds = false;
+        rig.tracks(&other);
+        let rest = other.send(SECOND * 16).into_iter().filter(|one| one.at >= SECOND * 6 + SECOND / 20);
+        rig.play(
+            rest.map(|mut one| {
+                one.at -= SECOND * 6;
+                one.frame.keyframe |= one.frame.track == TrackId::video(0) && one.at < SECOND / 10;
+                one
+            })
+            .collect(),
+            SECOND * 10,
+        );
+        let video = &rig.playlists[&RenditionId::Video];
+        let found = video.segments.iter().filter(|segment| segment.discontinuity).count();
+        assert_eq!(found, discontinuities, "{reorder}");
+    }
+}

@@ -80,3 +80,28 @@ fn a_last_segment_of_sound_that_is_ahead_of_pictures() {
         }
     }
 }
+
+#[test]
+fn sound_that_runs_far_ahead_with_holes() {
+    for (low_latency, target_s) in [(true, 1), (true, 2), (false, 1), (false, 2)] {
+        for every_ms in (400..3_000).step_by(130) {
+            let mut config = Config::default();
+            (config.low_latency, config.part_ms, config.target_duration_s) = (low_latency, 1_000, target_s);
+            let mut rig = Rig::new(config);
+            let encoder = encoder(45, AAC_48K);
+            let mut sent = encoder.send(SECOND * 12);
+            rig.bursts = true;
+            // All sound of twelve seconds is there after two, but there is little of it.
+            let two = SECOND * 2;
+            sent.retain(|one| match is_sound(one) {
+                true => one.at < two || one.frame.dts.0 / 48 % every_ms < 21,
+                false => one.at < two,
+            });
+            sent.iter_mut().for_each(|one| one.at = one.at.min(two));
+            rig.announce(&encoder);
+            rig.tracks(&encoder);
+            rig.play(sent, two);
+            rig.end();
+        }
+    }
+}

@@ -4,7 +4,9 @@
 mod boxes;
 mod checker;
 mod encoder;
+mod media;
 mod playlist;
+mod renditions;
 mod rig;
 
 mod asking;
