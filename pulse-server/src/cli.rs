@@ -29,6 +29,80 @@ pub enum Command {
     Demo(DemoArgs),
     /// Check the configuration without starting anything and print it with where each value comes from
     CheckConfig(ServeArgs),
+    /// Operate the server: accounts, organizations, the master key; through the running server where there is one
+    Admin(AdminArgs),
+}
+
+/// What operators do from the command line.
+#[derive(Debug, Clone, Args)]
+pub struct AdminArgs {
+    /// The configuration that `serve` would take.
+    #[command(flatten)]
+    pub serve: ServeArgs,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: AdminCommand,
+}
+
+/// What operators do from the command line.
+#[derive(Debug, Clone, Subcommand)]
+#[non_exhaustive]
+pub enum AdminCommand {
+    /// Create an operator's account; its password is the first line of standard input
+    CreateOperator {
+        /// Address, which needs no proof
+        #[arg(long)]
+        email: String,
+        /// Name
+        #[arg(long)]
+        name: String,
+    },
+    /// List organizations
+    ListOrganizations {
+        /// Only names that begin with this
+        #[arg(long)]
+        search: Option<String>,
+        /// Deleted ones, which can be restored
+        #[arg(long)]
+        deleted: bool,
+    },
+    /// Suspend an organization: nobody reaches anything in it
+    SuspendOrganization {
+        /// Its id, `org_…`
+        id: String,
+    },
+    /// Lift the suspension of an organization
+    ResumeOrganization {
+        /// Its id, `org_…`
+        id: String,
+    },
+    /// Bring back an organization that was deleted in the last 30 days
+    RestoreOrganization {
+        /// Its id, `org_…`
+        id: String,
+    },
+    /// Suspend an account, whose logins end
+    SuspendUser {
+        /// Its id, `usr_…`, or address
+        user: String,
+    },
+    /// Lift the suspension of an account
+    ResumeUser {
+        /// Its id, `usr_…`, or address
+        user: String,
+    },
+    /// Print all that is known of a person
+    ExportUser {
+        /// Their id, `usr_…`, or address
+        user: String,
+    },
+    /// Erase a person for good
+    EraseUser {
+        /// Their id, `usr_…`, or address
+        user: String,
+    },
+    /// Put another master key in place
+    RotateMasterKey,
 }
 
 /// Where the configuration comes from.
@@ -87,6 +161,15 @@ mod tests {
     #[test]
     fn the_definition_is_consistent() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn admin_takes_the_configuration_before_its_command() {
+        let line = "pulse-server admin --data d create-operator --email a@b.co --name Ada";
+        let cli = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Command::Admin(args) = cli.command else { panic!("not admin") };
+        assert!(matches!(args.command, AdminCommand::CreateOperator { email, .. } if email == "a@b.co"));
+        assert_eq!(args.serve.data, Some(PathBuf::from("d")));
     }
 
     #[test]

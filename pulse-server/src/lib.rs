@@ -30,6 +30,7 @@ mod live;
 mod logging;
 mod mail;
 mod network;
+mod operate;
 mod ops;
 mod platform;
 mod run;

@@ -17,6 +17,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::CheckConfig(args) => check_config(&args),
         Command::Serve(args) => block_on(serve(args.sources())),
         Command::Demo(args) => block_on(demo::run(args)),
+        Command::Admin(args) => block_on(crate::operate::run(args)),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

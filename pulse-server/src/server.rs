@@ -20,7 +20,7 @@ use crate::platform::{self, PlatformError};
 use crate::stream_id::StreamId;
 use crate::tls::{Certificate, TlsError};
 use crate::v1::V1;
-use crate::{http, ingest, listener, ops};
+use crate::{http, ingest, listener, operate, ops};
 
 /// How often idle viewers' sessions are forgotten.
 const SWEEP_EVERY: Duration = Duration::from_secs(5);
@@ -113,6 +113,8 @@ impl Server {
         let grace = Duration::from_secs(config.ingest.grace_s);
         let shared = Arc::new(ArcSwap::from_pointee(config));
         let v1 = V1::new(platform::start(&shared).await?);
+        let socket = operate::Socket::open(&shared.load().data_dir)
+            .map_err(|source| StartError::Data { path: shared.load().data_dir.clone(), source })?;
         let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store.clone())));
         for stream in unfinished {
             tracing::info!(%stream, grace_s = grace.as_secs(), "stream was live before the restart; waiting for its encoder");
@@ -127,6 +129,8 @@ impl Server {
             _lock: lock,
         };
         server.serve(listeners, certificate);
+        let api = Arc::clone(server.app.v1().api());
+        server.tasks.spawn(operate::serve(api, socket, server.app.draining()));
         tokio::spawn(expire(Arc::downgrade(&server.app), store));
         server.app.set_ready(true);
         Ok(server)

@@ -66,7 +66,8 @@ impl Sender {
         let (transport, from) = match self {
             Self::Smtp { transport, from } => (transport, from),
             Self::Log => {
-                tracing::info!(to = %due.to, subject = text.subject, "mail, not sent as mail.smtp_url is not set:\n{}", text.body);
+                let (to, subject, body) = (&due.to, text.subject, text.body);
+                tracing::info!("mail to {to}, in the log as mail.smtp_url is not set: {subject}\n\n{body}");
                 return Ok(());
             }
         };

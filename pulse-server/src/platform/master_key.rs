@@ -42,8 +42,13 @@ pub enum MasterKeyError {
 }
 
 /// Where the key lies.
-pub(crate) fn path(config: &Config) -> PathBuf {
+pub(super) fn path(config: &Config) -> PathBuf {
     config.database.master_key_file.clone().unwrap_or_else(|| config.data_dir.join(FILE_NAME))
+}
+
+/// Where the key of a rotation lies until that is over.
+pub(super) fn next(path: &Path) -> PathBuf {
+    path.with_extension("next")
 }
 
 /// The key in the file; `None` where there is no file.
@@ -51,7 +56,7 @@ pub(crate) fn path(config: &Config) -> PathBuf {
 /// # Errors
 ///
 /// [`MasterKeyError`].
-pub(crate) fn read(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
+pub(super) fn read(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
     let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
     let file = match File::open(path) {
         Ok(file) => file,
@@ -87,7 +92,7 @@ pub(super) fn read_or_make(config: &Config) -> Result<MasterKey, MasterKeyError>
 /// # Errors
 ///
 /// [`MasterKeyError::File`].
-pub(crate) fn replace(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
+pub(super) fn replace(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
     let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
     let new = path.with_extension("new");
     let mut options = OpenOptions::new();

@@ -4,6 +4,7 @@ mod jobs;
 mod master_key;
 mod schema;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +13,7 @@ use platform_core::WallTime;
 use platform_core::sql::{self, Db, Location};
 use tenancy::Tenancy;
 use tenancy::store::sql::MIGRATIONS;
-use tenancy::vault::VaultError;
+use tenancy::vault::{MasterKey, VaultError};
 
 use crate::config::Config;
 use crate::mail::{self, Sender, SenderError};
@@ -60,8 +61,35 @@ pub(crate) async fn open(config: &Config) -> Result<(Db, Tenancy), PlatformError
     let now = WallTime::from(SystemTime::now());
     let master = master_key::read_or_make(config)?;
     let db = open_database(config, now).await?;
-    let tenancy = Tenancy::open(&db, &master, now).await?;
+    let tenancy = match Tenancy::open(&db, &master, now).await {
+        Err(VaultError::WrongMasterKey) => after_rotation(&db, config, now).await?,
+        opened => opened?,
+    };
     Ok((db, tenancy))
+}
+
+/// Opens with the key of a rotation that was broken off between the database and the file.
+async fn after_rotation(db: &Db, config: &Config, now: WallTime) -> Result<Tenancy, PlatformError> {
+    let path = master_key::path(config);
+    let next = master_key::read(&master_key::next(&path))?.ok_or(VaultError::WrongMasterKey)?;
+    let tenancy = Tenancy::open(db, &next, now).await?;
+    master_key::replace(&path, &next)?;
+    tracing::info!(file = %path.display(), "a rotation of the master key was finished");
+    Ok(tenancy)
+}
+
+/// Puts another master key in place: first beside the file, then into the database, then into the file. Where it is.
+pub(crate) async fn rotate_master_key(db: &Db, config: &Config) -> Result<PathBuf, PlatformError> {
+    let path = master_key::path(config);
+    let old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+    let new = MasterKey::generate();
+    let next = master_key::next(&path);
+    master_key::replace(&next, &new)?;
+    tenancy::vault::rotate(db, &old, &new).await?;
+    master_key::replace(&path, &new)?;
+    // What is in it lies in the file by now.
+    let _ = std::fs::remove_file(next);
+    Ok(path)
 }
 
 /// Opens all that the API needs, and starts what goes on beside it.

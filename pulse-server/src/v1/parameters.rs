@@ -84,7 +84,12 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for List<T> {
             all.iter().filter(|(key, _)| key != "limit" && key != "cursor").cloned().collect();
         let filter = read_filter(&parts.uri, &rest)?;
         rest.sort();
-        Ok(Self { filter, limit, cursor: last("cursor"), scope: format!("{} {rest:?}", parts.uri.path()) })
+        Ok(Self {
+            filter,
+            limit,
+            cursor: last("cursor").filter(|text| !text.is_empty()),
+            scope: format!("{} {rest:?}", parts.uri.path()),
+        })
     }
 }
 

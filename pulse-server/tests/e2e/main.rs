@@ -31,4 +31,5 @@ mod reload;
 mod restart;
 mod takeover;
 mod tls;
+mod v1;
 mod wrong_keys;

@@ -10,6 +10,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::operator;
 use crate::v1::body::{Input, given};
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
@@ -150,7 +151,7 @@ async fn restore(ctx: Context, Path(id): Path<OrganizationId>) -> Result<Respons
 async fn restore_project(ctx: Context, Path(id): Path<ProjectId>) -> Result<Response, Failure> {
     ctx.change(StatusCode::OK, id, |tx, call, id| {
         Box::pin(async move {
-            let project = project::restore(tx, call, *id).await?;
+            let project = project::restore(tx, &operator(call)?, *id).await?;
             Ok(RestoredProject { id: project.id, name: project.name })
         })
     })

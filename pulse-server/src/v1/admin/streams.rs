@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::operator;
 use crate::v1::body::Input;
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
@@ -59,7 +60,9 @@ async fn update(
 ) -> Result<Response, Failure> {
     ctx.change(StatusCode::OK, (id, input), |tx, call, (id, input)| {
         Box::pin(async move {
-            stream::suspend(tx, call, *id, input.suspended).await.map(|stream| Stream::from(&stream))
+            stream::suspend(tx, &operator(call)?, *id, input.suspended)
+                .await
+                .map(|stream| Stream::from(&stream))
         })
     })
     .await
@@ -70,7 +73,9 @@ async fn update(
     tag = "operators", params(("stream_id" = schema::StreamId, Path)), responses((status = 200, body = Stream)))]
 async fn restore(ctx: Context, Path(id): Path<StreamId>) -> Result<Response, Failure> {
     ctx.change(StatusCode::OK, id, |tx, call, id| {
-        Box::pin(async move { stream::restore(tx, call, *id).await.map(|stream| Stream::from(&stream)) })
+        Box::pin(async move {
+            stream::restore(tx, &operator(call)?, *id).await.map(|stream| Stream::from(&stream))
+        })
     })
     .await
 }

@@ -46,12 +46,28 @@ impl Client {
 
     /// A request without a body; the error is a sentence.
     fn try_ask(&self, method: &str, url: &str, headers: &[(&str, &str)]) -> Result<Answer, String> {
+        self.try_send(method, url, headers, ())
+    }
+
+    /// A request with a body that must be answered, with any status.
+    #[track_caller]
+    pub(crate) fn send(&self, method: &str, url: &str, headers: &[(&str, &str)], body: &str) -> Answer {
+        self.try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    fn try_send(
+        &self,
+        method: &str,
+        url: &str,
+        headers: &[(&str, &str)],
+        body: impl ureq::AsSendBody,
+    ) -> Result<Answer, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{method} {url}: {error}");
         let mut request = ureq::http::Request::builder().method(method).uri(url);
         for (name, value) in headers {
             request = request.header(*name, *value);
         }
-        let request = request.body(()).map_err(|error| failed(&error))?;
+        let request = request.body(body).map_err(|error| failed(&error))?;
         let mut response = self.0.run(request).map_err(|error| failed(&error))?;
         let status = response.status().as_u16();
         let headers = response.headers().clone();
@@ -81,6 +97,12 @@ impl Answer {
     /// The body as text.
     pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.body).into_owned()
+    }
+
+    /// The body as JSON.
+    #[track_caller]
+    pub(crate) fn json(&self) -> serde_json::Value {
+        serde_json::from_slice(&self.body).unwrap_or_else(|error| panic!("{error} in {}", self.text()))
     }
 
     /// A header's value, empty where it is missing.

@@ -1,0 +1,64 @@
+//! The command line's side.
+
+use std::io::{BufRead as _, IsTerminal as _};
+
+use super::{Answer, Password, Request, execute, socket};
+use crate::cli::{AdminArgs, AdminCommand};
+use crate::config::Config;
+use crate::platform;
+use crate::run::Failure;
+
+/// Runs a command to its end and prints what came of it, as JSON.
+pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
+    let (config, _) = Config::load(&args.serve.sources())?;
+    let request = request(args.command)?;
+    let answer = match socket::ask(&config.data_dir, &request).await? {
+        Some(answer) => answer,
+        None => alone(&config, request).await?,
+    };
+    match answer {
+        Answer::Done(value) => {
+            println!("{}", serde_json::to_string_pretty(&value)?);
+            Ok(())
+        }
+        Answer::Failed(reason) => Err(reason.into()),
+    }
+}
+
+/// Carries it out where no server runs.
+async fn alone(config: &Config, request: Request) -> Result<Answer, Failure> {
+    std::fs::create_dir_all(&config.data_dir)?;
+    let (db, tenancy) = platform::open(config).await?;
+    let answer = Box::pin(execute::execute(&db, &tenancy, config, request)).await;
+    db.close().await;
+    Ok(answer)
+}
+
+fn request(command: AdminCommand) -> Result<Request, Failure> {
+    Ok(match command {
+        AdminCommand::CreateOperator { email, name } => {
+            Request::CreateOperator { email, name, password: read_password()? }
+        }
+        AdminCommand::ListOrganizations { search, deleted } => Request::ListOrganizations { search, deleted },
+        AdminCommand::SuspendOrganization { id } => Request::SuspendOrganization { id, suspended: true },
+        AdminCommand::ResumeOrganization { id } => Request::SuspendOrganization { id, suspended: false },
+        AdminCommand::RestoreOrganization { id } => Request::RestoreOrganization { id },
+        AdminCommand::SuspendUser { user } => Request::SuspendUser { user, suspended: true },
+        AdminCommand::ResumeUser { user } => Request::SuspendUser { user, suspended: false },
+        AdminCommand::ExportUser { user } => Request::ExportUser { user },
+        AdminCommand::EraseUser { user } => Request::EraseUser { user },
+        AdminCommand::RotateMasterKey => Request::RotateMasterKey,
+    })
+}
+
+/// A password from standard input: on the command line everybody on the machine would see it.
+fn read_password() -> Result<Password, Failure> {
+    let input = std::io::stdin();
+    if input.is_terminal() {
+        eprint!("Password (10 characters at least; it is shown as you type): ");
+    }
+    let mut line = String::new();
+    input.lock().read_line(&mut line)?;
+    let password = line.trim_end_matches(['\r', '\n']).to_owned();
+    if password.is_empty() { Err("no password on standard input".into()) } else { Ok(Password(password)) }
+}

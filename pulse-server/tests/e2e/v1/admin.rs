@@ -1,0 +1,117 @@
+//! Operators: over HTTP and from the command line, with and without a running server.
+
+use std::os::unix::fs::PermissionsExt as _;
+
+use serde_json::{Value, json};
+
+use super::rig::{Caller, LOOSE, PASSWORD, Rig, Tenant};
+use crate::support::seats;
+use crate::support::server::Setup;
+
+#[test]
+fn the_command_line_goes_through_the_running_server_and_without_one() {
+    let _seats = seats::some();
+    let mut rig = Rig::start();
+    let socket = rig.pulse.stage().path().join("data/admin.sock");
+    assert_eq!(std::fs::metadata(&socket).unwrap().permissions().mode() & 0o777, 0o600);
+    let operator = rig.operator("op@example.org");
+    assert_eq!(rig.get(&operator, "/v1/auth/me")["is_admin"], true);
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    let listed = rig.admin(&["list-organizations"], "").unwrap();
+    assert_eq!(listed[0]["id"], json!(tenant.organization));
+
+    rig.admin(&["suspend-organization", &tenant.organization], "").unwrap();
+    let path = format!("/v1/streams/{}", tenant.stream);
+    let answer = rig.ask(&tenant.key, "GET", &path, &Value::Null);
+    assert_eq!((answer.status, answer.problem_code().as_str()), (403, "suspended"), "{}", answer.text());
+    rig.admin(&["resume-organization", &tenant.organization], "").unwrap();
+    rig.get(&tenant.key, &path);
+    assert!(rig.admin(&["suspend-organization", "org_nonsense"], "").unwrap_err().contains("not an id"));
+
+    // The key is rotated under the running server, which goes on; the next start takes the new one.
+    rig.admin(&["rotate-master-key"], "").unwrap();
+    rig.get(&tenant.key, &format!("{path}/keys"));
+    rig.pulse.stop();
+    assert!(!socket.exists());
+    let listed = rig.admin(&["list-organizations", "--search", "ac"], "").unwrap();
+    assert_eq!(listed.as_array().unwrap().len(), 1, "without a server");
+    rig.pulse.start_again();
+    rig.get(&tenant.key, &format!("{path}/keys"));
+}
+
+#[test]
+fn a_person_is_exported_and_erased_without_a_trace() {
+    let _seats = seats::some();
+    let mut rig = Rig::start();
+    const EMAIL: &str = "erase.me.4711@example.org";
+    rig.register(EMAIL);
+    let export = rig.admin(&["export-user", EMAIL], "").unwrap();
+    assert_eq!(export["user"]["email"], EMAIL);
+    rig.admin(&["erase-user", EMAIL], "").unwrap();
+    let input = json!({"email": EMAIL, "password": PASSWORD});
+    rig.done(&Caller::nobody(), "POST", "/v1/auth/login", &input, 401);
+    rig.pulse.stop();
+    let folder = rig.pulse.stage().path().join("data");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_file() {
+            let bytes = std::fs::read(&path).unwrap();
+            let found =
+                bytes.windows(EMAIL.len()).any(|window| window.eq_ignore_ascii_case(EMAIL.as_bytes()));
+            assert!(!found, "{} has the address", path.display());
+        }
+    }
+}
+
+#[test]
+fn operators_restore_what_was_deleted_and_close_the_server() {
+    let _seats = seats::some();
+    let rig = Rig::start();
+    let operator = rig.operator("op@example.org");
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    let nothing = Value::Null;
+    for (kind, id) in
+        [("streams", &tenant.stream), ("projects", &tenant.project), ("organizations", &tenant.organization)]
+    {
+        let path = format!("/v1/{kind}/{id}");
+        rig.done(&tenant.owner, "DELETE", &path, &nothing, 204);
+        rig.done(&tenant.owner, "GET", &path, &nothing, 404);
+        rig.done(&tenant.owner, "POST", &format!("/v1/admin/{kind}/{id}/restore"), &nothing, 403);
+        rig.done(&operator, "POST", &format!("/v1/admin/{kind}/{id}/restore"), &nothing, 200);
+        rig.done(&tenant.owner, "GET", &path, &nothing, 200);
+    }
+
+    let plan = rig.post(&operator, "/v1/admin/plans", &json!({"name": "One", "limits": {"streams": 1}}));
+    let path = format!("/v1/admin/organizations/{}", tenant.organization);
+    rig.done(&operator, "PATCH", &path, &json!({"plan_id": plan["id"]}), 200);
+    let input = json!({"project_id": tenant.project, "name": "One too many"});
+    let refused = rig.done(&tenant.owner, "POST", "/v1/streams", &input, 403);
+    assert_eq!((&refused["code"], &refused["limit"]), (&json!("quota_exceeded"), &json!(1)), "{refused}");
+
+    let settings = "/v1/admin/settings";
+    rig.done(&operator, "PATCH", settings, &json!({"maintenance": true, "registrations": false}), 200);
+    assert_eq!(rig.get(&Caller::nobody(), "/v1/status")["status"], "maintenance");
+    let path = format!("/v1/streams/{}", tenant.stream);
+    let closed = rig.done(&tenant.owner, "PATCH", &path, &json!({"description": "x"}), 503);
+    assert_eq!(closed["code"], "maintenance");
+    rig.get(&tenant.owner, &path);
+    rig.done(&operator, "PATCH", settings, &json!({"maintenance": false}), 200);
+    let input = json!({"email": "late@example.org", "password": PASSWORD, "name": "Late"});
+    let refused = rig.done(&Caller::nobody(), "POST", "/v1/auth/register", &input, 403);
+    assert_eq!(refused["code"], "registrations_closed");
+}
+
+#[test]
+fn a_server_with_the_wrong_master_key_does_not_start() {
+    let _seats = seats::some();
+    let mut pulse = Setup::new().section(LOOSE).start();
+    pulse.stop();
+    let key = pulse.stage().path().join("data/master.key");
+    std::fs::write(&key, [7_u8; 32]).unwrap();
+    let mut serve = crate::support::process::command(crate::support::server::binary());
+    serve.arg("serve").arg("--config").arg(pulse.stage().path().join("pulse.toml"));
+    serve.current_dir(pulse.stage().path());
+    let mut process = crate::support::process::Process::start("wrong-key", serve, pulse.stage().path());
+    assert!(!process.wait(std::time::Duration::from_secs(15)).success());
+    assert!(process.errors().contains("not the master key"), "{}", process.errors());
+}

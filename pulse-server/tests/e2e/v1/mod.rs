@@ -1,0 +1,10 @@
+//! The API over HTTP: a newcomer's way, what each caller may, what every answer has.
+
+mod admin;
+mod conventions;
+mod isolation;
+mod matrix;
+mod quickstart;
+mod requests;
+mod rig;
+mod sessions;
