@@ -1,12 +1,13 @@
 //! Who sends what is queued: over SMTP, or into the log where no server is configured.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use lettre::message::Mailbox;
 use lettre::transport::smtp::AsyncSmtpTransport;
 use lettre::{AsyncTransport as _, Message, Tokio1Executor};
 use platform_core::WallTime;
+use tokio::sync::Notify;
 
 use super::queue::{self, Due};
 use super::text;
@@ -80,16 +81,18 @@ impl Sender {
 }
 
 /// Sends mails until the server is gone.
-pub(crate) async fn run(api: Arc<Api>, sender: Sender) {
+pub(crate) async fn run(api: Weak<Api>, queued: Arc<Notify>, sender: Sender) {
     loop {
-        match next(&api, &sender).await {
+        let Some(strong) = api.upgrade() else { return };
+        let outcome = next(&strong, &sender).await;
+        // Not held while nothing is to be done, so that the server can end.
+        drop(strong);
+        match outcome {
             Ok(true) => {}
             Ok(false) => {
-                let _ = tokio::time::timeout(LOOK_EVERY, api.mail_queued.notified()).await;
+                let _ = tokio::time::timeout(LOOK_EVERY, queued.notified()).await;
             }
-            Err(tenancy::Error::Unavailable(_)) => {
-                tokio::time::sleep(LOOK_EVERY).await;
-            }
+            Err(tenancy::Error::Unavailable(_)) => tokio::time::sleep(LOOK_EVERY).await,
             Err(error) => {
                 tracing::error!(%error, "the queue of mails");
                 tokio::time::sleep(LOOK_EVERY).await;

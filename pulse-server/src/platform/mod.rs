@@ -102,7 +102,7 @@ pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, Pla
     tokio::spawn(jobs::follow(Arc::downgrade(&api), changes));
     tokio::spawn(jobs::each_minute(Arc::downgrade(&api)));
     tokio::spawn(jobs::purge(Arc::downgrade(&api)));
-    tokio::spawn(mail::run(Arc::clone(&api), sender));
+    tokio::spawn(mail::run(Arc::downgrade(&api), Arc::clone(&api.mail_queued), sender));
     Ok(api)
 }
 

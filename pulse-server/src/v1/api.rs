@@ -25,7 +25,7 @@ pub(crate) struct Api {
     /// Ids and keys.
     pub(crate) tenancy: Tenancy,
     /// Wakes who sends mails.
-    pub(crate) mail_queued: tokio::sync::Notify,
+    pub(crate) mail_queued: Arc<tokio::sync::Notify>,
     pub(super) limits: Limits,
     pub(super) back_off: BackOff,
     pub(super) in_flight: InFlight,
@@ -52,7 +52,7 @@ impl Api {
         Self {
             db,
             tenancy,
-            mail_queued: tokio::sync::Notify::new(),
+            mail_queued: Arc::default(),
             limits: Limits::new(rates),
             back_off: BackOff::default(),
             in_flight: InFlight::default(),

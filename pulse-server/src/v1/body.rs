@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::header::{CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use platform_core::problem::{code, pointer};
 use platform_core::{FieldError, Problem};
 use serde::de::DeserializeOwned;
@@ -16,6 +16,8 @@ use super::failure::Failure;
 
 /// Bytes of a body, 1 MiB.
 const MAX_BYTES: usize = 1 << 20;
+/// Bytes of a body without credentials, 64 KiB: of these anybody can send as many as there are connections.
+const MAX_ANONYMOUS_BYTES: usize = 64 << 10;
 /// How long a body may take to arrive, 30 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -23,22 +25,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Received(pub(super) Bytes);
 
-/// Refuses a body by the length that its request announces.
-pub(super) fn check_length(bytes: u64) -> Result<(), Failure> {
-    if bytes > MAX_BYTES as u64 { Err(too_large()) } else { Ok(()) }
-}
-
-fn too_large() -> Failure {
-    code::BODY_TOO_LARGE.problem("A body has at most 1,048,576 bytes.").into()
-}
-
-/// Reads a body to its end.
-pub(super) async fn receive<B>(body: B) -> Result<Received, Failure>
+/// Reads the body of a request to its end.
+pub(super) async fn receive<B>(headers: &HeaderMap, known: bool, body: B) -> Result<Received, Failure>
 where
     B: hyper::body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    match tokio::time::timeout(PATIENCE, Limited::new(body, MAX_BYTES).collect()).await {
+    let most = if known { MAX_BYTES } else { MAX_ANONYMOUS_BYTES };
+    let too_large = || {
+        let detail = format!("The body may have {most} bytes here.");
+        Failure::from(code::BODY_TOO_LARGE.problem(detail).with("limit", most))
+    };
+    // One that says by itself that it is too large is not read.
+    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
+    if announced.is_some_and(|bytes| bytes > most as u64) {
+        return Err(too_large());
+    }
+    match tokio::time::timeout(PATIENCE, Limited::new(body, most).collect()).await {
         Ok(Ok(collected)) => Ok(Received(collected.to_bytes())),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),
         Ok(Err(_)) => Err(code::INVALID_REQUEST.problem("The body broke off.").into()),

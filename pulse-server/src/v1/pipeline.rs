@@ -105,8 +105,8 @@ impl V1 {
         let received = if matches!(head.method, Method::GET | Method::HEAD) {
             Received(Bytes::new())
         } else {
-            check_length(&head)?;
-            body::receive(body).await?
+            let known = principal != Principal::Anonymous;
+            body::receive(&head.headers, known, body).await?
         };
         let mut call = self.api.tenancy.call(principal, now);
         call.address = Some(sender.address);
@@ -133,12 +133,6 @@ impl V1 {
         let detail = "The operator works on this server; nothing can be changed until that is over.";
         Err(Problem::new(MAINTENANCE, detail).retry_after(std::time::Duration::from_secs(60)).into())
     }
-}
-
-/// A body that says by itself that it is too large is not read.
-fn check_length(head: &Parts) -> Result<(), Failure> {
-    let length = head.headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    body::check_length(length.unwrap_or(0))
 }
 
 fn preflight() -> Response {
