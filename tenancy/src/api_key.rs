@@ -14,6 +14,7 @@ use crate::error::{STATE, SUSPENDED};
 use crate::field::Fields;
 use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
+use crate::plan::Plan;
 use crate::principal::KeyPrincipal;
 use crate::project::{self, Project};
 use crate::store::{Entity, Json, Tx, is, null, record, set};
@@ -141,7 +142,7 @@ pub async fn create<T: Tx>(
         revoked_at: None,
     };
     tx.insert(&key).await?;
-    let about = access.project()?.about_entity(Entity::of(key.id));
+    let about = access.about(Entity::of(key.id));
     call.audit(tx, "api_key.created", &about, &[]).await?;
     Ok(Shown { key, secret })
 }
@@ -195,7 +196,7 @@ pub async fn rotate<T: Tx>(
         set("previous", previous),
     ];
     tx.update::<ApiKey>(filter, assign).await?;
-    let about = access.project()?.about_entity(Entity::of(id));
+    let about = access.about(Entity::of(id));
     call.audit(tx, "api_key.rotated", &about, &["secret"]).await?;
     call.announce(tx, ROTATED, &about, &json!({ "key_id": id })).await?;
     let key: ApiKey = tx.get(id).await?.ok_or(Error::NotFound)?;
@@ -218,7 +219,7 @@ pub async fn revoke<T: Tx>(
     if tx.update::<ApiKey>(filter, vec![set("revoked_at", call.now)]).await? == 0 {
         return Err(Error::NotFound);
     }
-    call.record(tx, "api_key.revoked", access.project()?.about_entity(Entity::of(id)), &["revoked_at"]).await
+    call.record(tx, "api_key.revoked", access.about(Entity::of(id)), &["revoked_at"]).await
 }
 
 /// What is known of a key, for checking secrets without the store.
@@ -280,7 +281,9 @@ pub async fn find<T: Tx>(tx: &mut T, public: &str) -> Result<Option<KnownKey>, E
     if project.deleted_at.is_some() || organization.deleted_at.is_some() {
         return Ok(None);
     }
+    let limits = Plan::limits_of(tx, &organization).await?;
     let principal = KeyPrincipal {
+        limits,
         id: key.id,
         project_id: project.id,
         organization_id: organization.id,

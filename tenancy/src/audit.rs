@@ -12,7 +12,7 @@ async fn open<T: Tx>(tx: &mut T, call: &Call, filter: &AuditFilter) -> Result<()
     match (filter.project_id, filter.organization_id) {
         (Some(id), organization_id) => {
             let access = authorize(tx, call, Permission::AuditRead, Target::Project(id)).await?;
-            if organization_id.is_some_and(|id| id != access.organization.id) {
+            if organization_id.is_some_and(|id| id != access.organization_id) {
                 return Err(Error::NotFound);
             }
         }

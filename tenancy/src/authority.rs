@@ -1,14 +1,17 @@
 //! Who may do what: one matrix, one gate.
 
-use platform_core::OrganizationId;
-use platform_core::ProjectId;
+use std::sync::Arc;
 
+use platform_core::{OrganizationId, ProjectId};
+
+use crate::call::About;
 use crate::error::SUSPENDED;
 use crate::member::Member;
 use crate::organization::Organization;
-use crate::principal::Principal;
+use crate::plan::{Limits, Plan};
+use crate::principal::{KeyPrincipal, Principal};
 use crate::project::Project;
-use crate::store::{Tx, is, named};
+use crate::store::{Entity, Tx, is, named};
 use crate::stream::Stream;
 use crate::{Call, Error, StreamId};
 
@@ -156,25 +159,38 @@ pub enum Target {
     Stream(StreamId),
 }
 
-/// What was allowed, with all that was loaded to decide it.
+/// What was allowed, with what was loaded to decide it.
 #[derive(Clone, Debug)]
 pub struct Access {
     /// The organization.
-    pub organization: Organization,
+    pub organization_id: OrganizationId,
     /// The caller's role in it; `None` for keys and operators.
     pub role: Option<Role>,
-    project: Option<Project>,
+    project_id: Option<ProjectId>,
+    /// Loaded for all but keys.
+    organization: Option<Organization>,
     stream: Option<Stream>,
+    /// Known without a look for keys.
+    limits: Option<Arc<Limits>>,
 }
 
 impl Access {
+    /// The organization. Not for keys, which do not reach it.
+    ///
+    /// # Errors
+    ///
+    /// When the caller is a key: a fault of ours.
+    pub fn organization(&self) -> Result<&Organization, Error> {
+        self.organization.as_ref().ok_or_else(|| Error::internal("a key reached an organization"))
+    }
+
     /// The project of [`Target::Project`] and [`Target::Stream`].
     ///
     /// # Errors
     ///
     /// When the target was an organization: a fault of ours.
-    pub fn project(&self) -> Result<&Project, Error> {
-        self.project.as_ref().ok_or_else(|| Error::internal("the target had no project"))
+    pub fn project_id(&self) -> Result<ProjectId, Error> {
+        self.project_id.ok_or_else(|| Error::internal("the target had no project"))
     }
 
     /// The stream of [`Target::Stream`].
@@ -184,6 +200,19 @@ impl Access {
     /// When the target was another: a fault of ours.
     pub fn stream(&self) -> Result<&Stream, Error> {
         self.stream.as_ref().ok_or_else(|| Error::internal("the target was no stream"))
+    }
+
+    /// What the organization's plan allows.
+    pub(crate) async fn limits<T: Tx>(&self, tx: &mut T) -> Result<Arc<Limits>, Error> {
+        match &self.limits {
+            Some(limits) => Ok(Arc::clone(limits)),
+            None => Plan::limits_of(tx, self.organization()?).await,
+        }
+    }
+
+    /// What a change of `entity` within the target is about.
+    pub(crate) fn about(&self, entity: Entity) -> About {
+        About { organization_id: Some(self.organization_id), project_id: self.project_id, entity }
     }
 }
 
@@ -195,7 +224,7 @@ impl Access {
 /// # Errors
 ///
 /// [`Error::Unauthenticated`], [`Error::NotFound`], [`Error::Forbidden`], and [`Error::Refused`] where an operator has
-/// suspended the organization or stream.
+/// suspended the organization.
 pub async fn authorize<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -203,35 +232,54 @@ pub async fn authorize<T: Tx>(
     target: Target,
 ) -> Result<Access, Error> {
     match &call.principal {
-        Principal::Anonymous => return Err(Error::Unauthenticated),
-        Principal::Key(key) => {
-            if !key.scopes.contains(&permission) || matches!(target, Target::Organization(_)) {
-                return Err(Error::Forbidden(permission));
-            }
-        }
-        Principal::User(_) | Principal::Operator | Principal::System => {}
-    }
-    let mut access = load(tx, target).await?;
-    match &call.principal {
-        Principal::Key(key) if access.project.as_ref().map(|project| project.id) == Some(key.project_id) => {}
-        Principal::Operator | Principal::System => return Ok(access),
+        Principal::Anonymous => Err(Error::Unauthenticated),
+        Principal::Key(key) => by_key(tx, key, permission, target).await,
         Principal::User(user) => {
-            let filter = vec![is("organization_id", access.organization.id), is("user_id", user.id)];
+            let mut access = load(tx, target).await?;
+            let filter = vec![is("organization_id", access.organization_id), is("user_id", user.id)];
             let member: Member = tx.find(filter).await?.ok_or(Error::NotFound)?;
             access.role = Some(member.role);
             if !permission.granted_to(member.role) {
                 return Err(Error::Forbidden(permission));
             }
+            if access.organization()?.suspended_at.is_some() {
+                let detail = "The organization is suspended; ask the operator of this server.";
+                return Err(Error::refused(SUSPENDED, detail));
+            }
+            Ok(access)
         }
-        Principal::Key(_) | Principal::Anonymous => return Err(Error::NotFound),
+        Principal::Operator | Principal::System => load(tx, target).await,
     }
-    if access.organization.suspended_at.is_some() {
-        return Err(Error::refused(
-            SUSPENDED,
-            "The organization is suspended; ask the operator of this server.",
-        ));
+}
+
+/// The gate for keys, whose project and organization were looked at when they were let in.
+async fn by_key<T: Tx>(
+    tx: &mut T,
+    key: &KeyPrincipal,
+    permission: Permission,
+    target: Target,
+) -> Result<Access, Error> {
+    if !key.scopes.contains(&permission) {
+        return Err(Error::Forbidden(permission));
     }
-    Ok(access)
+    let stream = match target {
+        Target::Organization(_) => return Err(Error::Forbidden(permission)),
+        Target::Project(id) if id == key.project_id => None,
+        Target::Project(_) => return Err(Error::NotFound),
+        Target::Stream(id) => {
+            let stream: Option<Stream> = tx.get(id).await?;
+            let own = |stream: &Stream| stream.project_id == key.project_id && stream.deleted_at.is_none();
+            Some(stream.filter(own).ok_or(Error::NotFound)?)
+        }
+    };
+    Ok(Access {
+        organization_id: key.organization_id,
+        role: None,
+        project_id: Some(key.project_id),
+        organization: None,
+        stream,
+        limits: Some(Arc::clone(&key.limits)),
+    })
 }
 
 /// Loads a target and what it lies in, all of which must be there.
@@ -260,7 +308,14 @@ async fn load<T: Tx>(tx: &mut T, target: Target) -> Result<Access, Error> {
     if deleted {
         return Err(Error::NotFound);
     }
-    Ok(Access { organization, role: None, project, stream })
+    Ok(Access {
+        organization_id,
+        role: None,
+        project_id,
+        organization: Some(organization),
+        stream,
+        limits: None,
+    })
 }
 
 /// The gate of what only operators of the server do.

@@ -109,7 +109,8 @@ pub async fn create<T: Tx>(
     };
     tx.insert(&invitation).await?;
     call.record(tx, "invitation.created", about(organization_id, invitation.id), &[]).await?;
-    let message = Message::Invitation { organization: access.organization.name, role: input.role, token };
+    let message =
+        Message::Invitation { organization: access.organization()?.name.clone(), role: input.role, token };
     Ok((invitation, Mail { to: email, message }))
 }
 

@@ -90,7 +90,7 @@ pub async fn create<T: Tx>(tx: &mut T, call: &Call, name: &str) -> Result<Organi
 ///
 /// See [`authorize`].
 pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: OrganizationId) -> Result<Organization, Error> {
-    Ok(authorize(tx, call, Permission::OrganizationRead, Target::Organization(id)).await?.organization)
+    authorize(tx, call, Permission::OrganizationRead, Target::Organization(id)).await?.organization().cloned()
 }
 
 /// The organizations of the person who asks.

@@ -70,9 +70,9 @@ pub fn hash(password: &Secret) -> Result<PasswordHash, Error> {
 /// Whether a password is the one of a hash. Without a hash it is not, after as long a time.
 pub(crate) fn verify(password: &Secret, hash: Option<&str>) -> bool {
     // A longer one cannot be right, and costs a hash like any other.
-    let password = password.expose().get(..MAX * 4).unwrap_or(password.expose());
-    let verified = argon2().verify_password(password, hash.unwrap_or(NOBODY)).is_ok();
-    verified && hash.is_some()
+    let bytes = password.expose().get(..MAX * 4).unwrap_or(password.expose());
+    let verified = argon2().verify_password(bytes, hash.unwrap_or(NOBODY)).is_ok();
+    verified && hash.is_some() && bytes.len() == password.len()
 }
 
 #[cfg(test)]
@@ -96,6 +96,14 @@ mod tests {
         assert_eq!(Params::try_from(&parsed).unwrap().t_cost(), PASSES);
         assert_eq!(parsed.hash.unwrap().len(), 32);
         assert!(!verify(&Secret::from("whatever it may be"), None));
+    }
+
+    #[test]
+    fn what_is_longer_than_a_password_is_none() {
+        let longest = "\u{1F3A5}".repeat(MAX);
+        let hash = hash(&Secret::from(longest.as_str())).unwrap();
+        assert!(verify(&Secret::from(longest.as_str()), Some(hash.as_str())));
+        assert!(!verify(&Secret::from(longest + "x"), Some(hash.as_str())));
     }
 
     #[test]

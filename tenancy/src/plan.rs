@@ -1,5 +1,7 @@
 //! Plans: what an organization may use.
 
+use std::sync::Arc;
+
 use platform_core::WallTime;
 
 use crate::authority;
@@ -39,6 +41,16 @@ impl Plan {
     /// How much of a resource; `None`: as much as there is.
     pub fn limit(&self, resource: Resource) -> Option<i64> {
         self.limits.0.get(&resource).copied()
+    }
+
+    /// The limits of an organization's plan.
+    pub(crate) async fn limits_of<T: Tx>(
+        tx: &mut T,
+        organization: &Organization,
+    ) -> Result<Arc<Limits>, Error> {
+        let plan: Option<Self> = tx.get(organization.plan_id).await?;
+        let plan = plan.ok_or_else(|| Error::internal("an organization's plan is gone"))?;
+        Ok(Arc::new(plan.limits.0))
     }
 }
 

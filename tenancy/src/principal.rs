@@ -5,6 +5,7 @@ use std::sync::Arc;
 use platform_core::{OrganizationId, ProjectId};
 
 use crate::authority::Permission;
+use crate::plan::Limits;
 use crate::{ApiKeyId, SessionId, UserId};
 
 /// Who asks, after credentials were checked.
@@ -34,7 +35,8 @@ pub struct UserPrincipal {
     pub is_admin: bool,
 }
 
-/// A tenant's backend.
+/// A tenant's backend. Who lets a key in has seen to it that its project and organization are there and not suspended, so
+/// the gate does not look at them again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyPrincipal {
     /// By which key.
@@ -45,4 +47,6 @@ pub struct KeyPrincipal {
     pub organization_id: OrganizationId,
     /// What it may do, sorted.
     pub scopes: Vec<Permission>,
+    /// The limits of the organization's plan.
+    pub limits: Arc<Limits>,
 }

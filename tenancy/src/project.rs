@@ -92,11 +92,6 @@ impl Project {
             entity: Entity::of(self.id),
         }
     }
-
-    /// What a change of something in this project is about.
-    pub(crate) fn about_entity(&self, entity: Entity) -> About {
-        About { entity, ..self.about() }
-    }
 }
 
 /// A project to be created.
@@ -139,7 +134,7 @@ pub async fn create<T: Tx>(
     let description = fields.description("/description", &input.description);
     input.settings.check(&mut fields);
     fields.check()?;
-    quota::take(tx, &access.organization, Resource::Projects, 1).await?;
+    quota::take(tx, &access, Resource::Projects, 1).await?;
     let project = Project {
         id: call.id(),
         organization_id,
@@ -163,7 +158,9 @@ pub async fn create<T: Tx>(
 ///
 /// See [`authorize`].
 pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<Project, Error> {
-    open(tx, call, Permission::ProjectsRead, id).await?.project().cloned()
+    open(tx, call, Permission::ProjectsRead, id).await?;
+    let project: Option<Project> = tx.get(id).await?;
+    project.filter(|project| project.deleted_at.is_none()).ok_or(Error::NotFound)
 }
 
 /// Goes through the gate to a project.
@@ -250,7 +247,7 @@ pub async fn update<T: Tx>(
     fields.check()?;
     assign.push(set("updated_at", call.now));
     tx.update::<Project>(vec![is("id", id), null("deleted_at")], assign).await?;
-    call.record(tx, "project.updated", access.project()?.about(), &changed).await?;
+    call.record(tx, "project.updated", access.about(Entity::of(id)), &changed).await?;
     tx.get(id).await?.ok_or(Error::NotFound)
 }
 
@@ -267,9 +264,9 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<(),
         return Err(Error::NotFound);
     }
     let deleted: Project = tx.get(id).await?.ok_or(Error::NotFound)?;
-    quota::give_back(tx, access.organization.id, Resource::Streams, deleted.streams).await?;
-    quota::give_back(tx, access.organization.id, Resource::Projects, 1).await?;
-    call.record(tx, "project.deleted", access.project()?.about(), &[]).await
+    quota::give_back(tx, access.organization_id, Resource::Streams, deleted.streams).await?;
+    quota::give_back(tx, access.organization_id, Resource::Projects, 1).await?;
+    call.record(tx, "project.deleted", access.about(Entity::of(id)), &[]).await
 }
 
 /// Brings a deleted project back. For operators.
@@ -288,8 +285,8 @@ pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<Pr
     if tx.update::<Project>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    quota::take(tx, &access.organization, Resource::Projects, 1).await?;
-    quota::take(tx, &access.organization, Resource::Streams, deleted.streams).await?;
+    quota::take(tx, &access, Resource::Projects, 1).await?;
+    quota::take(tx, &access, Resource::Streams, deleted.streams).await?;
     call.record(tx, "project.restored", deleted.about(), &[]).await?;
     tx.get(id).await?.ok_or(Error::NotFound)
 }

@@ -3,8 +3,7 @@
 use platform_core::{OrganizationId, WallTime};
 
 use crate::Error;
-use crate::organization::Organization;
-use crate::plan::Plan;
+use crate::authority::Access;
 use crate::store::{Condition, Tx, add, is, named, record};
 
 named! {
@@ -67,12 +66,13 @@ fn key(organization_id: OrganizationId, resource: Resource) -> String {
 /// limit get through.
 pub(crate) async fn take<T: Tx>(
     tx: &mut T,
-    organization: &Organization,
+    access: &Access,
     resource: Resource,
     amount: i64,
 ) -> Result<(), Error> {
-    let limit = limit(tx, organization, resource).await?;
-    let id = key(organization.id, resource);
+    let limit = access.limits(tx).await?.get(&resource).copied();
+    let organization_id = access.organization_id;
+    let id = key(organization_id, resource);
     let fits = |limit| Condition::Fits { column: "value", add: amount, limit };
     for _ in 0..2 {
         let filter = vec![is("id", id.clone()), fits(limit.unwrap_or(i64::MAX))];
@@ -85,7 +85,7 @@ pub(crate) async fn take<T: Tx>(
                 return Err(Error::QuotaExceeded { resource, limit, current: counter.value });
             }
             // The first of its organization.
-            None => start(tx, organization.id, resource).await?,
+            None => start(tx, organization_id, resource).await?,
         }
     }
     Err(Error::internal("a counter that was made is gone"))
@@ -121,21 +121,6 @@ pub(crate) async fn current<T: Tx>(
 ) -> Result<i64, Error> {
     let counter: Option<Counter> = tx.get(key(organization_id, resource)).await?;
     Ok(counter.map_or(0, |counter| counter.value))
-}
-
-/// How much of a resource an organization may have; `None`: as much as there is.
-///
-/// # Errors
-///
-/// The store's.
-pub async fn limit<T: Tx>(
-    tx: &mut T,
-    organization: &Organization,
-    resource: Resource,
-) -> Result<Option<i64>, Error> {
-    let plan: Option<Plan> = tx.get(organization.plan_id).await?;
-    let plan = plan.ok_or_else(|| Error::internal("an organization's plan is gone"))?;
-    Ok(plan.limit(resource))
 }
 
 /// A resource of an organization, as `/v1/usage` shows it.

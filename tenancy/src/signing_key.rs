@@ -123,7 +123,7 @@ pub async fn create<T: Tx>(
     };
     tx.insert(&key).await?;
     // Caches know which key of a project is the newest.
-    call.record(tx, "signing_key.created", access.project()?.about_entity(Entity::of(id)), &[]).await?;
+    call.record(tx, "signing_key.created", access.about(Entity::of(id)), &[]).await?;
     Ok(Shown { key, secret })
 }
 
@@ -159,6 +159,6 @@ pub async fn revoke<T: Tx>(
     if tx.update::<SigningKey>(filter, vec![set("revoked_at", call.now)]).await? == 0 {
         return Err(Error::NotFound);
     }
-    let about = access.project()?.about_entity(Entity::of(id));
+    let about = access.about(Entity::of(id));
     call.record(tx, "signing_key.revoked", about, &["revoked_at"]).await
 }

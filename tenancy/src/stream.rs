@@ -6,10 +6,9 @@ use platform_core::{EventType, ProjectId, WallTime};
 use serde_json::json;
 
 use crate::authority::{self, Permission, Target, authorize};
-use crate::call::About;
 use crate::field::{Fields, name_key};
 use crate::page::{Page, PageRequest, page};
-use crate::project::{self, Project};
+use crate::project;
 use crate::quota::{self, Resource};
 use crate::store::{Condition, Entity, Json, Tx, add, at_least, clear, is, named, null, record, set, some};
 use crate::stream_key::{self, StreamKey};
@@ -72,12 +71,6 @@ record! {
         pub deleted_at: Option<WallTime>,
     }
     unique "name" on "project_id", "name_key"; while "deleted_at" is null
-}
-
-impl Stream {
-    pub(crate) fn about(&self, project: &Project) -> About {
-        project.about_entity(Entity::of(self.id))
-    }
 }
 
 /// A stream to be created.
@@ -178,7 +171,7 @@ pub async fn create<T: Tx>(
     fields.labels("/labels", &input.labels);
     fields.metadata("/metadata", &input.metadata);
     fields.check()?;
-    quota::take(tx, &access.organization, Resource::Streams, 1).await?;
+    quota::take(tx, &access, Resource::Streams, 1).await?;
     if !project::count_stream(tx, project_id, 1).await? {
         return Err(Error::NotFound);
     }
@@ -200,7 +193,7 @@ pub async fn create<T: Tx>(
     };
     tx.insert(&stream).await?;
     let (key, secret) = stream_key::insert(tx, call, &stream, "default", None).await?;
-    let about = stream.about(access.project()?);
+    let about = access.about(Entity::of(stream.id));
     call.audit(tx, "stream.created", &about, &[]).await?;
     call.announce(tx, CREATED, &about, &data(&stream)).await?;
     Ok(Created { stream, key, secret })
@@ -303,7 +296,7 @@ pub async fn update<T: Tx>(
     assign.push(set("updated_at", call.now));
     tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await?;
     let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
-    let about = stream.about(access.project()?);
+    let about = access.about(Entity::of(stream.id));
     call.audit(tx, "stream.updated", &about, &changed).await?;
     call.announce(tx, UPDATED, &about, &data(&stream)).await?;
     Ok(stream)
@@ -320,9 +313,9 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<(), 
     if tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    project::count_stream(tx, access.project()?.id, -1).await?;
-    quota::give_back(tx, access.organization.id, Resource::Streams, 1).await?;
-    let about = access.stream()?.about(access.project()?);
+    project::count_stream(tx, access.project_id()?, -1).await?;
+    quota::give_back(tx, access.organization_id, Resource::Streams, 1).await?;
+    let about = access.about(Entity::of(access.stream()?.id));
     call.audit(tx, "stream.deleted", &about, &[]).await?;
     call.announce(tx, DELETED, &about, &json!({ "stream_id": id })).await
 }
@@ -342,11 +335,11 @@ pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Str
     if tx.update::<Stream>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    quota::take(tx, &access.organization, Resource::Streams, 1).await?;
+    quota::take(tx, &access, Resource::Streams, 1).await?;
     if !project::count_stream(tx, deleted.project_id, 1).await? {
         return Err(Error::NotFound);
     }
-    call.record(tx, "stream.restored", deleted.about(access.project()?), &[]).await?;
+    call.record(tx, "stream.restored", access.about(Entity::of(id)), &[]).await?;
     tx.get(id).await?.ok_or(Error::NotFound)
 }
 
@@ -362,7 +355,7 @@ pub async fn suspend<T: Tx>(tx: &mut T, call: &Call, id: StreamId, suspended: bo
     let unmarked = if suspended { null("suspended_at") } else { some("suspended_at") };
     if tx.update::<Stream>(vec![is("id", id), unmarked], vec![mark]).await? == 1 {
         let action = if suspended { "stream.suspended" } else { "stream.resumed" };
-        call.record(tx, action, access.stream()?.about(access.project()?), &["suspended_at"]).await?;
+        call.record(tx, action, access.about(Entity::of(access.stream()?.id)), &["suspended_at"]).await?;
     }
     tx.get(id).await?.ok_or(Error::NotFound)
 }
@@ -376,6 +369,6 @@ pub async fn raise_epoch<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result
     let access = authorize(tx, call, Permission::StreamsWrite, Target::Stream(id)).await?;
     tx.update::<Stream>(vec![is("id", id)], vec![add("epoch", 1)]).await?;
     let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
-    call.record(tx, "stream.tokens_revoked", stream.about(access.project()?), &["epoch"]).await?;
+    call.record(tx, "stream.tokens_revoked", access.about(Entity::of(stream.id)), &["epoch"]).await?;
     Ok(stream.epoch)
 }

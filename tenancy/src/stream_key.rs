@@ -8,11 +8,10 @@ use std::time::Duration;
 use platform_core::{EventType, ProjectId, Secret, WallTime};
 use serde_json::json;
 
-use crate::authority::{Permission, Target, authorize};
+use crate::authority::{Access, Permission, Target, authorize};
 use crate::error::STATE;
 use crate::field::Fields;
 use crate::page::{Page, PageRequest, page};
-use crate::project::Project;
 use crate::store::{Entity, Tx, is, null, record, set};
 use crate::stream::Stream;
 use crate::vault::DataKey;
@@ -148,7 +147,7 @@ pub async fn create<T: Tx>(
         return Err(Error::refused(STATE, "A stream has at most 20 keys; revoke one."));
     }
     let (key, secret) = insert(tx, call, access.stream()?, &name, input.expires_at).await?;
-    record(tx, call, access.project()?, "stream_key.created", key.id).await?;
+    record(tx, call, &access, "stream_key.created", key.id).await?;
     Ok(Shown { key, secret })
 }
 
@@ -166,7 +165,7 @@ pub async fn list<T: Tx>(
     let access = authorize(tx, call, Permission::StreamKeysRead, Target::Stream(stream_id)).await?;
     let filter = vec![is("stream_id", stream_id), null("revoked_at")];
     let keys = page(tx, filter, request, |key: &StreamKey| key.id).await?;
-    let about = access.stream()?.about(access.project()?);
+    let about = access.about(Entity::of(access.stream()?.id));
     call.audit(tx, "stream_keys.shown", &about, &[]).await?;
     let mut shown = Vec::new();
     for key in keys.data {
@@ -205,8 +204,8 @@ pub async fn rotate<T: Tx>(
     let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));
     tx.update::<StreamKey>(vec![is("id", id)], vec![set("expires_at", end)]).await?;
     let (key, secret) = insert(tx, call, access.stream()?, &old.name, None).await?;
-    record(tx, call, access.project()?, "stream_key.rotated", id).await?;
-    let about = access.project()?.about_entity(Entity::of(key.id));
+    record(tx, call, &access, "stream_key.rotated", id).await?;
+    let about = access.about(Entity::of(key.id));
     call.announce(tx, ROTATED, &about, &json!({ "stream_id": stream_id, "key_id": key.id, "replaces": id }))
         .await?;
     Ok(Shown { key, secret })
@@ -228,7 +227,7 @@ pub async fn revoke<T: Tx>(
     if tx.update::<StreamKey>(filter, vec![set("revoked_at", call.now)]).await? == 0 {
         return Err(Error::NotFound);
     }
-    record(tx, call, access.project()?, "stream_key.revoked", id).await
+    record(tx, call, &access, "stream_key.revoked", id).await
 }
 
 /// The stream that a key publishes to, if it may be published: neither key nor stream nor what that lies in has ended or is
@@ -243,7 +242,7 @@ pub async fn resolve<T: Tx>(tx: &mut T, call: &Call, key: &Secret) -> Result<(St
     let target = Target::Stream(found.stream_id);
     let access = authorize(tx, &call.by(crate::Principal::System), Permission::StreamsRead, target).await?;
     let stream = access.stream()?.clone();
-    let suspended = access.organization.suspended_at.is_some() || stream.suspended_at.is_some();
+    let suspended = access.organization()?.suspended_at.is_some() || stream.suspended_at.is_some();
     if suspended || !found.is_usable(call.now) {
         return Err(Error::NotFound);
     }
@@ -257,11 +256,11 @@ async fn of_stream<T: Tx>(tx: &mut T, stream_id: StreamId, id: StreamKeyId) -> R
 async fn record<T: Tx>(
     tx: &mut T,
     call: &Call,
-    project: &Project,
+    access: &Access,
     action: &str,
     id: StreamKeyId,
 ) -> Result<(), Error> {
-    call.record(tx, action, project.about_entity(Entity::of(id)), &[]).await
+    call.record(tx, action, access.about(Entity::of(id)), &[]).await
 }
 
 #[cfg(test)]

@@ -122,9 +122,9 @@ pub async fn read<T: Tx>(
 ) -> Result<Vec<Usage>, Error> {
     let access = authorize(tx, call, Permission::UsageRead, target).await?;
     let mut filter = vec![at_least("day", day_of(from)), below("day", until)];
-    filter.push(match access.project() {
-        Ok(project) => is("project_id", project.id),
-        Err(_) => is("organization_id", access.organization.id),
+    filter.push(match access.project_id() {
+        Ok(project_id) => is("project_id", project_id),
+        Err(_) => is("organization_id", access.organization_id),
     });
     tx.list(filter, MAX_ROWS).await
 }
@@ -137,9 +137,9 @@ pub async fn read<T: Tx>(
 /// See [`authorize`].
 pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Vec<Level>, Error> {
     let access = authorize(tx, call, Permission::UsageRead, target).await?;
-    let organization = &access.organization;
+    let limits = access.limits(tx).await?;
     let month = call.now.month_start();
-    let filter = vec![is("organization_id", organization.id), at_least("day", month)];
+    let filter = vec![is("organization_id", access.organization_id), at_least("day", month)];
     let used: Vec<Usage> = tx.list(filter, MAX_ROWS).await?;
     let mut levels = Vec::new();
     for &resource in Resource::ALL {
@@ -154,11 +154,11 @@ pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Ve
                 .iter()
                 .filter(|one| one.metric == metric)
                 .fold(0, |sum: i64, one| sum.saturating_add(one.value)),
-            None => quota::current(tx, organization.id, resource).await?,
+            None => quota::current(tx, access.organization_id, resource).await?,
         };
         levels.push(Level {
             resource,
-            limit: quota::limit(tx, organization, resource).await?,
+            limit: limits.get(&resource).copied(),
             current,
             resets_at: metric.map(|_| call.now.next_month_start()),
         });

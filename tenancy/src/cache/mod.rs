@@ -13,7 +13,7 @@ use platform_core::{ProjectId, Secret, WallTime};
 use crate::access::Claims;
 use crate::api_key::{self, KnownKey};
 use crate::authority::{Permission, Target, authorize};
-use crate::ids::{ApiKeyKind, SessionKind, SigningKeyKind, StreamKind, UserKind};
+use crate::ids::{ApiKeyKind, PlanKind, SessionKind, SigningKeyKind, StreamKind, UserKind};
 use crate::principal::{KeyPrincipal, Principal, UserPrincipal};
 use crate::session;
 use crate::settings::{self, Settings};
@@ -186,6 +186,8 @@ impl Cache {
                 self.streams.forget_where(|_, stream| stream.project_id.text().as_str() == entity.id);
                 self.minters.forget_where(|_, minter| minter.project_id().text().as_str() == entity.id);
             }
+            // Keys know the limits of their organization's plan.
+            PlanKind::NAME => self.keys.forget_where(|_, _| true),
             "settings" => self.settings.forget(&()),
             _ => {}
         }

@@ -90,6 +90,7 @@ async fn a_key_reaches_its_project_within_its_scopes<S: Store>(w: World<S>) {
             project_id,
             organization_id,
             scopes: vec![*scope],
+            limits: Arc::default(),
         }));
         for permission in Permission::ALL {
             let may = permission == scope;
