@@ -99,7 +99,8 @@ impl Beginning {
             longest_gop_ms: kept.map_or(0, |journal| journal.longest_gop_ms),
             gops: kept.map_or(0, |journal| journal.gops),
             wall_ms: kept.map_or(0, |journal| journal.wall_ms),
-            ahead_ms: 250,
+            // Until something is shown, what was shown before counts.
+            ahead_ms: kept.map_or(0, |journal| journal.ahead_ms),
             tracks: fingerprint,
         };
         Start {

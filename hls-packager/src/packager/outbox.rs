@@ -18,6 +18,9 @@ const PART_BLOCK: u64 = 1_024;
 /// Steps in which the distance of dates from the wall clock is reserved, in milliseconds.
 const AHEAD_STEP_MS: u64 = 250;
 
+/// The most that is reserved beyond what is needed, in milliseconds.
+const MAX_AHEAD_STEP_MS: u64 = 64_000;
+
 /// Events in order. What uses a number comes after the journal that reserves it.
 #[derive(Debug)]
 pub(super) struct Outbox {
@@ -25,11 +28,24 @@ pub(super) struct Outbox {
     journal: Option<Journal>,
     /// The clocks of the call that is being served; every input sets them first.
     now: Option<Now>,
+    /// The latest date that a part or segment of any rendition ends at.
+    newest_end: SystemTime,
+    /// By how much more than needed the distance of dates from the wall clock is reserved, in milliseconds.
+    ahead_step_ms: u64,
+    /// Whether that distance grew since segments were reserved last.
+    ahead_grew: bool,
 }
 
 impl Outbox {
     pub(super) fn new(journal: Option<Journal>) -> Self {
-        Self { events: VecDeque::new(), journal, now: None }
+        Self {
+            events: VecDeque::new(),
+            journal,
+            now: None,
+            newest_end: SystemTime::UNIX_EPOCH,
+            ahead_step_ms: AHEAD_STEP_MS,
+            ahead_grew: false,
+        }
     }
 
     pub(super) fn set_now(&mut self, now: Now) {
@@ -93,7 +109,9 @@ impl Outbox {
 
     /// Writes the journal if it does not cover these yet.
     fn reserve(&mut self, media_sequence: u64, part_number: u64, end: SystemTime) {
-        let ahead_ms = end.duration_since(self.now().wall).map_or(0, |ahead| ahead.as_millis() as u64);
+        self.newest_end = self.newest_end.max(end);
+        let ahead = self.newest_end.duration_since(self.now().wall);
+        let ahead_ms = ahead.map_or(0, |ahead| ahead.as_millis() as u64);
         let covers = |journal: &Journal| {
             media_sequence < journal.media_sequence
                 && part_number < journal.part_number
@@ -102,17 +120,27 @@ impl Outbox {
         if self.journal.as_ref().is_none_or(covers) {
             return;
         }
+        let (mut step_ms, mut grew) = (self.ahead_step_ms, self.ahead_grew);
         self.checkpoint(|journal| {
             if media_sequence >= journal.media_sequence {
                 journal.media_sequence = media_sequence + SEGMENT_BLOCK;
+                // It is written anyway: dates that were led back to the wall clock are not so far ahead for ever.
+                if !std::mem::take(&mut grew) {
+                    step_ms = (step_ms / 2).max(AHEAD_STEP_MS);
+                    journal.ahead_ms =
+                        journal.ahead_ms.min(ahead_ms.next_multiple_of(AHEAD_STEP_MS) + step_ms);
+                }
             }
             if part_number >= journal.part_number {
                 journal.part_number = part_number + PART_BLOCK;
             }
             if ahead_ms > journal.ahead_ms {
+                journal.ahead_ms = ahead_ms.next_multiple_of(AHEAD_STEP_MS) + step_ms;
                 // An input faster than real time runs ahead without end: doubling keeps the writes few.
-                journal.ahead_ms = (ahead_ms.next_multiple_of(AHEAD_STEP_MS)).max(journal.ahead_ms * 2);
+                step_ms = (step_ms * 2).min(MAX_AHEAD_STEP_MS);
+                grew = true;
             }
         });
+        (self.ahead_step_ms, self.ahead_grew) = (step_ms, grew);
     }
 }

@@ -35,3 +35,45 @@ fn a_segment_of_sound_that_pauses_is_not_shorter_than_the_step_back_after_it() {
         assert!(rig.playlists.contains_key(&RenditionId::Audio(0)), "the checker has read it");
     }
 }
+
+#[test]
+fn dates_do_not_go_back_after_two_kills_of_which_the_second_came_before_any_media() {
+    let encoder = Encoder::usual();
+    let mut config = Config::default();
+    config.low_latency = false;
+    let mut rig = Rig::new(config.clone());
+    // Half a minute comes at once: its dates are ahead of the wall clock.
+    rig.announce(&encoder);
+    rig.tracks(&encoder);
+    let at_once = encoder.send(SECOND * 30).into_iter().map(|one| Sent { at: one.at / 100, ..one });
+    rig.play(at_once.collect(), SECOND);
+    let end_ms = rig.playlists[&RenditionId::Video].end_ms();
+    let mut rig = rig.killed(config.clone(), SECOND);
+    rig.announce(&encoder);
+    rig.tracks(&encoder);
+    rig.play(encoder.send(SECOND / 10), SECOND / 10);
+    assert!(rig.settled.is_some() && rig.parts.is_empty(), "it settles");
+    let mut rig = rig.killed(config, SECOND);
+    rig.publish(&encoder, SECOND * 8);
+    let begins_ms = rig.playlists[&RenditionId::Video].segments[0].date.unwrap();
+    assert!(begins_ms >= end_ms, "{} ms back", end_ms - begins_ms);
+}
+
+#[test]
+fn dates_that_were_led_back_to_the_wall_clock_do_not_jump_ahead_with_the_next_run() {
+    let encoder = Encoder::usual();
+    let mut rig = Rig::new(Config::default());
+    rig.every = 100;
+    rig.announce(&encoder);
+    rig.tracks(&encoder);
+    // Six seconds too many at first, which a step of 50 ms a segment makes up for.
+    let mut sent = encoder.send(SECOND * 366);
+    sent.iter_mut().for_each(|one| one.at = one.at.saturating_sub(SECOND * 6));
+    rig.play(sent, SECOND * 360);
+    let mut rig = rig.killed(Config::default(), SECOND);
+    rig.every = 1;
+    let wall_ms = rig.now.wall.duration_since(std::time::SystemTime::UNIX_EPOCH).unwrap().as_millis() as i64;
+    rig.publish(&encoder, SECOND * 8);
+    let ahead_ms = rig.playlists[&RenditionId::Video].segments[0].date.unwrap() - wall_ms;
+    assert!(ahead_ms < 3_000, "{ahead_ms} ms");
+}
