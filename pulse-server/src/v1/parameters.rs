@@ -153,8 +153,7 @@ fn pairs(uri: &Uri) -> Vec<(String, String)> {
 /// Reads filters, of which each may be there once.
 fn read_filter<T: DeserializeOwned>(uri: &Uri, pairs: &[(String, String)]) -> Result<T, Failure> {
     let mut query = form_urlencoded::Serializer::new(String::new());
-    let given = pairs.iter().filter(|(_, value)| !value.is_empty());
-    query.extend_pairs(given);
+    query.extend_pairs(pairs);
     let uri: Result<Uri, _> = format!("{}?{}", uri.path(), query.finish()).parse();
     let broken = || Failure::from(code::INVALID_REQUEST.problem("The query cannot be read."));
     let uri = uri.map_err(|_| broken())?;

@@ -55,6 +55,13 @@ impl Client {
         self.try_send(method, url, headers, body).unwrap_or_else(|error| panic!("{error}"))
     }
 
+    /// `POST` of JSON; the error is a sentence.
+    pub(crate) fn try_post(&self, url: &str, headers: &[(&str, &str)], body: &str) -> Result<Answer, String> {
+        let mut headers = headers.to_vec();
+        headers.push(("content-type", "application/json"));
+        self.try_send("POST", url, &headers, body)
+    }
+
     fn try_send(
         &self,
         method: &str,

@@ -2,8 +2,11 @@
 
 mod admin;
 mod conventions;
+mod durability;
 mod isolation;
+mod mail;
 mod matrix;
+mod postgres;
 mod quickstart;
 mod requests;
 mod rig;

@@ -54,7 +54,8 @@ impl Caller {
         Self(headers)
     }
 
-    fn headers(&self) -> Vec<(&str, &str)> {
+    /// The headers that make the caller.
+    pub(super) fn headers(&self) -> Vec<(&str, &str)> {
         self.0.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
     }
 }
