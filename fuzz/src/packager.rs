@@ -37,8 +37,6 @@ const MAX_SPAN: Duration = Duration::from_secs(90);
 const READ_EVERY: Duration = Duration::from_secs(1);
 /// Events and timeouts in one second, and once more for the whole of what had been waiting.
 const MAX_EVENTS_PER_S: u64 = 2_000;
-/// By how much more than a part renditions may be apart where they begin a segment: the longest frame.
-const LONGEST_FRAME: Duration = Duration::from_millis(200);
 
 struct Rig {
     config: Config,
@@ -52,7 +50,7 @@ struct Rig {
     renditions: Vec<RenditionId>,
     checkers: BTreeMap<RenditionId, Checker>,
     media: Media,
-    /// How far apart renditions may begin a segment.
+    /// How far apart renditions may begin a segment: a part where all goes well, and somewhat more where tracks that run apart lead in turn.
     apart: Duration,
     /// The date of each rendition's newest segment.
     dates: BTreeMap<RenditionId, SystemTime>,
@@ -345,10 +343,7 @@ impl Rig {
                     // Of the run before only the time of its last journal is known, and dates had gone on since.
                     self.dates.clear();
                 }
-                let part = settled.part_target;
-                // What a part of a life without them is, only the packager knows.
-                let part = part.unwrap_or(Duration::from_secs(u64::from(settled.target_duration_s)));
-                self.apart = part + LONGEST_FRAME;
+                self.apart = 2 * Duration::from_secs(u64::from(settled.target_duration_s));
             }
             Event::Added { rendition, .. } => {
                 assert!(!self.renditions.contains(&rendition.id), "{rendition:?} was there");
