@@ -18,6 +18,9 @@ use super::failure::Failure;
 const MAX_BYTES: usize = 1 << 20;
 /// Bytes of a body without credentials, 64 KiB: of these anybody can send as many as there are connections.
 const MAX_ANONYMOUS_BYTES: usize = 64 << 10;
+/// Bytes of a body that are read away after an answer that did not need it, 64 KiB, and how long that may take.
+const MAX_DISCARDED: usize = 64 << 10;
+const MAX_DISCARDING: Duration = Duration::from_millis(500);
 /// How long a body may take to arrive, 30 s.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -25,8 +28,22 @@ const PATIENCE: Duration = Duration::from_secs(30);
 #[derive(Clone)]
 pub(super) struct Received(pub(super) Bytes);
 
-/// Reads the body of a request to its end.
-pub(super) async fn receive<B>(headers: &HeaderMap, known: bool, body: B) -> Result<Received, Failure>
+/// Reads away a body that does not matter; `false` where it is long or slow in coming.
+pub(super) async fn discard<B>(body: B) -> bool
+where
+    B: hyper::body::Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    let rest = Limited::new(body, MAX_DISCARDED).collect();
+    matches!(tokio::time::timeout(MAX_DISCARDING, rest).await, Ok(Ok(_)))
+}
+
+/// Reads the body of a request to its end. It stays where it is when it is not read.
+pub(super) async fn receive<B>(
+    headers: &HeaderMap,
+    known: bool,
+    body: &mut Option<B>,
+) -> Result<Received, Failure>
 where
     B: hyper::body::Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
@@ -41,6 +58,7 @@ where
     if announced.is_some_and(|bytes| bytes > most as u64) {
         return Err(too_large());
     }
+    let Some(body) = body.take() else { return Ok(Received(Bytes::new())) };
     match tokio::time::timeout(PATIENCE, Limited::new(body, most).collect()).await {
         Ok(Ok(collected)) => Ok(Received(collected.to_bytes())),
         Ok(Err(error)) if error.is::<http_body_util::LengthLimitError>() => Err(too_large()),

@@ -8,9 +8,9 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
+use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
-use hyper::{Method, Request, StatusCode};
+use hyper::{Method, Request, StatusCode, Version};
 use platform_core::{Problem, WallTime};
 use tenancy::usage::Metric;
 use tenancy::{MAINTENANCE, Principal};
@@ -71,8 +71,18 @@ impl V1 {
         let mut response = if head.method == Method::OPTIONS && origin.is_some() {
             preflight()
         } else {
-            let handled = self.handle(head, body, &sender, &mut remaining).await;
-            handled.unwrap_or_else(IntoResponse::into_response)
+            let (reusable, mut body) = (head.version == Version::HTTP_2, Some(body));
+            let handled = self.handle(head, &mut body, &sender, &mut remaining).await;
+            let mut response = handled.unwrap_or_else(IntoResponse::into_response);
+            // A body that nobody has read stands before the connection's next request.
+            let read = match body {
+                Some(body) => body::discard(body).await,
+                None => true,
+            };
+            if !read && !reusable {
+                response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+            }
+            response
         };
         finish(&mut response, &sender.request_id, remaining);
         headers::allow(response.headers_mut(), origin);
@@ -82,7 +92,7 @@ impl V1 {
     async fn handle(
         &self,
         mut head: Parts,
-        body: Incoming,
+        body: &mut Option<Incoming>,
         sender: &Sender,
         remaining: &mut Option<Remaining>,
     ) -> Result<Response, Failure> {

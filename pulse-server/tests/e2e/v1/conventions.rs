@@ -219,3 +219,19 @@ fn a_revoked_key_and_a_rotated_one_end_at_once_and_an_overlap_goes_on() {
     rig.done(&tenant.owner, "DELETE", &path, &Value::Null, 204);
     assert_eq!(status(&third), 401);
 }
+
+#[test]
+fn a_connection_goes_on_after_a_body_that_nobody_wanted() {
+    let _seats = seats::some();
+    let rig = Rig::start_with("[api]\nrequests_per_address = 2");
+    // One that is too large is not waited for, and says that the connection ends.
+    let large = format!("{{\"name\":\"{}\"}}", "x".repeat(100_000));
+    let refused = rig.raw(&Caller::nobody(), "POST", "/v1/auth/login", "application/json", &large);
+    assert_eq!((refused.status, refused.header("connection")), (413, "close"));
+    rig.get(&Caller::nobody(), "/v1/status");
+    let body = json!({"name": "x".repeat(40_000)});
+    for round in 0..50 {
+        let refused = rig.ask(&Caller::nobody(), "POST", "/v1/auth/login", &body);
+        assert_eq!((refused.status, refused.header("connection")), (429, ""), "round {round}");
+    }
+}
