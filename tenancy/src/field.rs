@@ -46,8 +46,8 @@ impl Fields {
             self.wrong(pointer, "required", "A name has at least one character.");
         } else if name.chars().count() > MAX_NAME {
             self.wrong(pointer, "too_long", "A name has at most 100 characters.");
-        } else if name.chars().any(char::is_control) {
-            self.wrong(pointer, "control_character", "A name has no control characters.");
+        } else if name.chars().any(is_invisible) {
+            self.wrong(pointer, "control_character", "A name has no invisible or control characters.");
         }
         name
     }
@@ -110,6 +110,17 @@ pub(crate) fn name_key(name: &str) -> String {
     name.to_lowercase()
 }
 
+/// What names that somebody searches for begin with.
+pub(crate) fn search_key(text: &str) -> String {
+    name_key(&text.split_whitespace().collect::<Vec<_>>().join(" "))
+}
+
+/// Whether a character cannot be seen, or turns the text around it: a name with such could pass for another.
+fn is_invisible(one: char) -> bool {
+    one.is_control()
+        || matches!(one, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
+}
+
 /// How e-mail addresses are compared: without regard to case, as nearly all mail servers do.
 pub(crate) fn email_key(email: &str) -> String {
     email.trim().to_lowercase()
@@ -166,7 +177,7 @@ mod tests {
         assert_eq!(fields.name("/name", "  My \t stream "), "My stream");
         assert_eq!(fields.name("/name", &"é".repeat(100)).chars().count(), 100);
         fields.check().unwrap();
-        for wrong in ["", " \n ", "a\u{0}b", &"x".repeat(101)] {
+        for wrong in ["", " \n ", "a\u{0}b", "a\u{202E}b", "a\u{200B}b", &"x".repeat(101)] {
             let mut fields = Fields::new();
             fields.name("/name", wrong);
             assert!(fields.check().is_err(), "{wrong:?}");

@@ -5,7 +5,7 @@ use platform_core::{OrganizationId, WallTime};
 use crate::authority::{self, Permission, Role, Target, authorize};
 use crate::call::About;
 use crate::error::STATE;
-use crate::field::{Fields, name_key};
+use crate::field::{Fields, name_key, search_key};
 use crate::member::{self, Member};
 use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
@@ -211,7 +211,7 @@ pub async fn list_all<T: Tx>(
 ) -> Result<Page<Organization, OrganizationId>, Error> {
     authority::operator(call)?;
     let mut filter = vec![if wanted.deleted { some("deleted_at") } else { null("deleted_at") }];
-    filter.extend(wanted.search.as_ref().map(|text| Condition::Prefix("name_key", name_key(text.trim()))));
+    filter.extend(wanted.search.as_ref().map(|text| Condition::Prefix("name_key", search_key(text))));
     filter.extend(wanted.suspended.map(|yes| if yes { some("suspended_at") } else { null("suspended_at") }));
     page(tx, filter, request, |organization: &Organization| organization.id).await
 }

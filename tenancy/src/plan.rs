@@ -76,8 +76,8 @@ pub(crate) async fn set_up<T: Tx>(tx: &mut T, call: &Call) -> Result<(), Error> 
         created_at: call.now,
         updated_at: call.now,
     };
-    tx.insert(&plan).await?;
-    Settings::insert(tx, plan.id, call.now).await
+    // Unless another server has made it meanwhile, with the settings.
+    if tx.insert_new(&plan).await? { Settings::insert(tx, plan.id, call.now).await } else { Ok(()) }
 }
 
 /// Creates a plan. For operators.

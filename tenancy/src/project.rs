@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::{self, Access, Permission, Target, authorize};
 use crate::call::About;
-use crate::field::{Fields, name_key};
+use crate::field::{Fields, name_key, search_key};
+use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
 use crate::quota::{self, Resource};
@@ -134,7 +135,7 @@ pub async fn create<T: Tx>(
     let description = fields.description("/description", &input.description);
     input.settings.check(&mut fields);
     fields.check()?;
-    quota::take(tx, &access, Resource::Projects, 1).await?;
+    quota::take(tx, call, &access, Resource::Projects, 1).await?;
     let project = Project {
         id: call.id(),
         organization_id,
@@ -196,18 +197,14 @@ pub async fn list<T: Tx>(
             filter.push(is("id", key.project_id));
         }
         (None, _) => {
-            let mut reached = Vec::new();
-            for id in member::organizations_of(tx, call.user()?).await? {
-                match authorize(tx, call, Permission::ProjectsRead, Target::Organization(id)).await {
-                    Ok(_) => reached.push(id),
-                    Err(Error::NotFound | Error::Refused { .. }) => {}
-                    Err(error) => return Err(error),
-                }
-            }
-            filter.push(one_of("organization_id", reached));
+            // Every role reads projects.
+            let organizations = member::organizations_of(tx, call.user()?).await?;
+            let there = vec![one_of("id", organizations), null("deleted_at"), null("suspended_at")];
+            let there: Vec<Organization> = tx.list(there, member::MAX_MEMBERSHIPS).await?;
+            filter.push(one_of("organization_id", there.iter().map(|organization| organization.id)));
         }
     }
-    filter.extend(search.map(|text| Condition::Prefix("name_key", name_key(text.trim()))));
+    filter.extend(search.map(|text| Condition::Prefix("name_key", search_key(text))));
     page(tx, filter, request, |project: &Project| project.id).await
 }
 
@@ -264,8 +261,8 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<(),
         return Err(Error::NotFound);
     }
     let deleted: Project = tx.get(id).await?.ok_or(Error::NotFound)?;
-    quota::give_back(tx, access.organization_id, Resource::Streams, deleted.streams).await?;
     quota::give_back(tx, access.organization_id, Resource::Projects, 1).await?;
+    quota::give_back(tx, access.organization_id, Resource::Streams, deleted.streams).await?;
     call.record(tx, "project.deleted", access.about(Entity::of(id)), &[]).await
 }
 
@@ -285,8 +282,8 @@ pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<Pr
     if tx.update::<Project>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    quota::take(tx, &access, Resource::Projects, 1).await?;
-    quota::take(tx, &access, Resource::Streams, deleted.streams).await?;
+    quota::take(tx, call, &access, Resource::Projects, 1).await?;
+    quota::take(tx, call, &access, Resource::Streams, deleted.streams).await?;
     call.record(tx, "project.restored", deleted.about(), &[]).await?;
     tx.get(id).await?.ok_or(Error::NotFound)
 }

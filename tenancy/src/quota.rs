@@ -1,10 +1,14 @@
 //! Quotas: what is counted, and how no more than allowed is taken.
 
-use platform_core::{OrganizationId, WallTime};
+use platform_core::{EventType, OrganizationId, WallTime};
+use serde_json::json;
 
-use crate::Error;
 use crate::authority::Access;
-use crate::store::{Condition, Tx, add, is, named, record};
+use crate::call::About;
+use crate::store::{Condition, Entity, Tx, add, is, named, record};
+use crate::{Call, Error};
+
+const WARNING: EventType = EventType::of("quota.warning");
 
 named! {
     /// What a plan limits.
@@ -66,6 +70,7 @@ fn key(organization_id: OrganizationId, resource: Resource) -> String {
 /// limit get through.
 pub(crate) async fn take<T: Tx>(
     tx: &mut T,
+    call: &Call,
     access: &Access,
     resource: Resource,
     amount: i64,
@@ -77,7 +82,10 @@ pub(crate) async fn take<T: Tx>(
     for _ in 0..2 {
         let filter = vec![is("id", id.clone()), fits(limit.unwrap_or(i64::MAX))];
         if tx.update::<Counter>(filter, vec![add("value", amount)]).await? == 1 {
-            return Ok(());
+            return match limit {
+                Some(limit) => warn(tx, call, access, resource, limit, amount).await,
+                None => Ok(()),
+            };
         }
         match tx.get::<Counter>(id.clone()).await? {
             Some(counter) => {
@@ -89,6 +97,28 @@ pub(crate) async fn take<T: Tx>(
         }
     }
     Err(Error::internal("a counter that was made is gone"))
+}
+
+/// Announces that most of a resource is used, by whoever crosses that mark.
+async fn warn<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    access: &Access,
+    resource: Resource,
+    limit: i64,
+    amount: i64,
+) -> Result<(), Error> {
+    let organization_id = access.organization_id;
+    let current = current(tx, organization_id, resource).await?;
+    // At least 80 %, rounded up.
+    let mark = limit - limit / 5;
+    if current < mark || current - amount >= mark {
+        return Ok(());
+    }
+    let entity = Entity::named("quota", key(organization_id, resource));
+    let about = About { organization_id: Some(organization_id), project_id: None, entity };
+    let data = json!({ "resource": resource, "limit": limit, "current": current });
+    call.announce(tx, WARNING, &about, &data).await
 }
 
 /// Counts `amount` less.

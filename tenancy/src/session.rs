@@ -22,6 +22,8 @@ use crate::{Call, Code, Error, SessionId, UserId};
 pub const VALID: Duration = Duration::from_secs(30 * 86_400);
 /// For how long a refresh token that was used already yields its successor again, 10 s; later it ends the login.
 pub const REPLAY: Duration = Duration::from_secs(10);
+/// Logins of a person that go on at once, 100. One more ends the oldest.
+const MAX_SESSIONS: usize = 100;
 /// Bytes of a login's own secret.
 const SALT: usize = 32;
 
@@ -120,6 +122,7 @@ pub async fn login<T: Tx>(
             return Err(Error::SecondFactor);
         }
     }
+    end_oldest(tx, call, user.id).await?;
     let session = Session {
         id: call.id(),
         user_id: user.id,
@@ -134,6 +137,16 @@ pub async fn login<T: Tx>(
     let by = UserPrincipal { id: user.id, session_id: session.id, is_admin: user.is_admin };
     call.by(Principal::User(by)).audit(tx, "session.created", &about(session.id), &[]).await?;
     tokens(call, &session, 0)
+}
+
+/// Makes room for another login.
+async fn end_oldest<T: Tx>(tx: &mut T, call: &Call, user_id: UserId) -> Result<(), Error> {
+    let filter = vec![is("user_id", user_id), null("revoked_at"), at_least("expires_at", call.now)];
+    let sessions: Vec<Session> = tx.list(filter, MAX_SESSIONS as u32 + 1).await?;
+    for session in sessions.iter().skip(MAX_SESSIONS - 1) {
+        end(tx, call, session, "session.ended").await?;
+    }
+    Ok(())
 }
 
 fn about(id: SessionId) -> About {

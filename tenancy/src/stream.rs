@@ -6,7 +6,7 @@ use platform_core::{EventType, ProjectId, WallTime};
 use serde_json::json;
 
 use crate::authority::{self, Permission, Target, authorize};
-use crate::field::{Fields, name_key};
+use crate::field::{Fields, name_key, search_key};
 use crate::page::{Page, PageRequest, page};
 use crate::project;
 use crate::quota::{self, Resource};
@@ -135,7 +135,7 @@ pub struct StreamFilter {
 impl StreamFilter {
     fn conditions(&self) -> Vec<Condition> {
         let mut filter = vec![null("deleted_at")];
-        filter.extend(self.search.as_ref().map(|text| Condition::Prefix("name_key", name_key(text.trim()))));
+        filter.extend(self.search.as_ref().map(|text| Condition::Prefix("name_key", search_key(text))));
         filter.extend(self.playback_policy.map(|policy| is("playback_policy", policy)));
         filter.extend(self.latency_mode.map(|mode| is("latency_mode", mode)));
         filter
@@ -171,10 +171,11 @@ pub async fn create<T: Tx>(
     fields.labels("/labels", &input.labels);
     fields.metadata("/metadata", &input.metadata);
     fields.check()?;
-    quota::take(tx, &access, Resource::Streams, 1).await?;
+    // First the project's row, then the counter: everybody in this order, so that none waits for another in a circle.
     if !project::count_stream(tx, project_id, 1).await? {
         return Err(Error::NotFound);
     }
+    quota::take(tx, call, &access, Resource::Streams, 1).await?;
     let stream = Stream {
         id: call.id(),
         project_id,
@@ -335,10 +336,10 @@ pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Str
     if tx.update::<Stream>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    quota::take(tx, &access, Resource::Streams, 1).await?;
     if !project::count_stream(tx, deleted.project_id, 1).await? {
         return Err(Error::NotFound);
     }
+    quota::take(tx, call, &access, Resource::Streams, 1).await?;
     call.record(tx, "stream.restored", access.about(Entity::of(id)), &[]).await?;
     tx.get(id).await?.ok_or(Error::NotFound)
 }

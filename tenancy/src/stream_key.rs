@@ -12,12 +12,12 @@ use crate::authority::{Access, Permission, Target, authorize};
 use crate::error::STATE;
 use crate::field::Fields;
 use crate::page::{Page, PageRequest, page};
-use crate::store::{Entity, Tx, is, null, record, set};
+use crate::store::{Entity, Tx, at_least, is, null, record, set};
 use crate::stream::Stream;
 use crate::vault::DataKey;
 use crate::{Call, Error, StreamId, StreamKeyId};
 
-/// Keys of a stream that are not revoked, 20.
+/// Keys of a stream with which an encoder may publish, 20.
 const MAX_KEYS: u32 = 20;
 /// How long an old key may go on beside its successor, 7 days.
 pub const MAX_OVERLAP: Duration = Duration::from_secs(7 * 86_400);
@@ -142,16 +142,27 @@ pub async fn create<T: Tx>(
         fields.wrong("/expires_at", "in_the_past", "A key expires in the future, or not at all.");
     }
     fields.check()?;
-    let filter = vec![is("stream_id", stream_id), null("revoked_at")];
-    if tx.list::<StreamKey>(filter, MAX_KEYS).await?.len() >= MAX_KEYS as usize {
-        return Err(Error::refused(STATE, "A stream has at most 20 keys; revoke one."));
-    }
+    room_for_one(tx, call, stream_id).await?;
     let (key, secret) = insert(tx, call, access.stream()?, &name, input.expires_at).await?;
     record(tx, call, &access, "stream_key.created", key.id).await?;
     Ok(Shown { key, secret })
 }
 
-/// The keys of a stream that are not revoked, in full. That they were shown is audited.
+/// Whether a stream may have another key.
+async fn room_for_one<T: Tx>(tx: &mut T, call: &Call, stream_id: StreamId) -> Result<(), Error> {
+    let live = vec![is("stream_id", stream_id), null("revoked_at")];
+    let lasting = [live.clone(), vec![null("expires_at")]].concat();
+    // What expires now has ended.
+    let ending = [live, vec![at_least("expires_at", call.now.plus(Duration::from_millis(1)))]].concat();
+    let lasting = tx.list::<StreamKey>(lasting, MAX_KEYS).await?.len();
+    let ending = tx.list::<StreamKey>(ending, MAX_KEYS).await?.len();
+    if lasting + ending >= MAX_KEYS as usize {
+        return Err(Error::refused(STATE, "A stream has at most 20 keys; revoke one."));
+    }
+    Ok(())
+}
+
+/// The keys of a stream that are not revoked, in full, those too that have expired in the last 30 days. That they were shown is audited.
 ///
 /// # Errors
 ///
@@ -199,6 +210,9 @@ pub async fn rotate<T: Tx>(
     let old = of_stream(tx, stream_id, id).await?;
     if !old.is_usable(call.now) {
         return Err(Error::refused(STATE, "The key has ended; create another one."));
+    }
+    if !overlap.is_zero() {
+        room_for_one(tx, call, stream_id).await?;
     }
     let end = call.now.plus(overlap);
     let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));

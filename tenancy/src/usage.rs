@@ -3,16 +3,17 @@
 //! A server counts in memory and reports now and then. A report is named by the server and a number, and counts once however
 //! often it is sent.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use platform_core::{OrganizationId, ProjectId, WallTime};
 
 use crate::authority::{Permission, Target, authorize};
 use crate::quota::{self, Level, Resource};
-use crate::store::{Tx, add, at_least, below, is, named, record};
+use crate::store::{Tx, add, at_least, below, is, named, null, record};
 use crate::{Call, Error};
 
-/// Rows of a report, 10,000.
+/// Rows that are read at once, 10,000: each metric for four years.
 const MAX_ROWS: u32 = 10_000;
 
 named! {
@@ -34,14 +35,14 @@ named! {
 }
 
 record! {
-    /// How much of something a project used on a day.
+    /// How much of something a project, or all of an organization, used on a day.
     pub struct Usage in "tenancy_usage" {
-        /// Project, metric and day.
+        /// Project or organization, metric and day.
         pub id: String,
         /// The organization.
         pub organization_id: OrganizationId,
-        /// The project.
-        pub project_id: ProjectId,
+        /// The project; `None` for the sum of the organization.
+        pub project_id: Option<ProjectId>,
         /// Of what.
         pub metric: Metric,
         /// The day's beginning in UTC.
@@ -93,19 +94,30 @@ pub async fn count<T: Tx>(tx: &mut T, call: &Call, report: &str, used: &[Used]) 
     if !tx.insert_new(&Report { id: report.to_owned(), created_at: call.now }).await? {
         return Ok(false);
     }
+    // The sums are kept too, so that no limit has to be compared with thousands of rows. In one order, so that none of
+    // several reports waits for another in a circle.
+    let mut sums: BTreeMap<String, Usage> = BTreeMap::new();
     for one in used {
-        let day = day_of(one.at);
-        let id = format!("{}:{}:{}", one.project_id, one.metric, day.unix_ms());
-        let more = vec![add("value", one.amount.max(0))];
-        if tx.update::<Usage>(vec![is("id", id.clone())], more.clone()).await? == 1 {
-            continue;
+        for project_id in [Some(one.project_id), None] {
+            let row = row(one, project_id);
+            let sum = sums.entry(row.id.clone()).or_insert(Usage { value: 0, ..row });
+            sum.value = sum.value.saturating_add(one.amount.max(0));
         }
-        let Used { organization_id, project_id, metric, .. } = *one;
-        let first = Usage { id: id.clone(), organization_id, project_id, metric, day, value: 0 };
-        tx.insert_new(&first).await?;
-        tx.update::<Usage>(vec![is("id", id)], more).await?;
+    }
+    for row in sums.into_values() {
+        let (this, more) = (vec![is("id", row.id.clone())], vec![add("value", row.value)]);
+        if tx.update::<Usage>(this.clone(), more.clone()).await? == 0 && !tx.insert_new(&row).await? {
+            tx.update::<Usage>(this, more).await?;
+        }
     }
     Ok(true)
+}
+
+fn row(used: &Used, project_id: Option<ProjectId>) -> Usage {
+    let day = day_of(used.at);
+    let of = project_id.map_or_else(|| used.organization_id.to_string(), |id| id.to_string());
+    let id = format!("{of}:{}:{}", used.metric, day.unix_ms());
+    Usage { id, organization_id: used.organization_id, project_id, metric: used.metric, day, value: 0 }
 }
 
 /// Usage of a project or a whole organization by day, the days from `from` to before `until`.
@@ -122,10 +134,8 @@ pub async fn read<T: Tx>(
 ) -> Result<Vec<Usage>, Error> {
     let access = authorize(tx, call, Permission::UsageRead, target).await?;
     let mut filter = vec![at_least("day", day_of(from)), below("day", until)];
-    filter.push(match access.project_id() {
-        Ok(project_id) => is("project_id", project_id),
-        Err(_) => is("organization_id", access.organization_id),
-    });
+    filter.push(is("organization_id", access.organization_id));
+    filter.push(access.project_id().map_or(null("project_id"), |id| is("project_id", id)));
     tx.list(filter, MAX_ROWS).await
 }
 
@@ -139,7 +149,8 @@ pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Ve
     let access = authorize(tx, call, Permission::UsageRead, target).await?;
     let limits = access.limits(tx).await?;
     let month = call.now.month_start();
-    let filter = vec![is("organization_id", access.organization_id), at_least("day", month)];
+    let filter =
+        vec![is("organization_id", access.organization_id), null("project_id"), at_least("day", month)];
     let used: Vec<Usage> = tx.list(filter, MAX_ROWS).await?;
     let mut levels = Vec::new();
     for &resource in Resource::ALL {

@@ -78,14 +78,15 @@ impl From<Level> for Limit {
     }
 }
 
-/// What a project used on a day.
+/// What a project, or a whole organization, used on a day.
 #[derive(Serialize, ToSchema)]
 struct Day {
     /// The day's beginning.
     #[schema(value_type = schema::Time)]
     day: WallTime,
-    #[schema(value_type = schema::ProjectId)]
-    project_id: ProjectId,
+    /// The project; null where the organization's sum was asked for.
+    #[schema(value_type = Option<schema::ProjectId>, required)]
+    project_id: Option<ProjectId>,
     #[schema(value_type = schema::Metric)]
     metric: Metric,
     value: i64,

@@ -206,13 +206,12 @@ CREATE INDEX tenancy_stream_keys_stream ON tenancy_stream_keys (stream_id, id);
 CREATE TABLE tenancy_usage (
     id TEXT COLLATE "C" PRIMARY KEY,
     organization_id TEXT COLLATE "C" NOT NULL,
-    project_id TEXT COLLATE "C" NOT NULL,
+    project_id TEXT COLLATE "C",
     metric TEXT COLLATE "C" NOT NULL,
     day BIGINT NOT NULL,
     value BIGINT NOT NULL
 );
-CREATE INDEX tenancy_usage_organization ON tenancy_usage (organization_id, day);
-CREATE INDEX tenancy_usage_project ON tenancy_usage (project_id, day);
+CREATE INDEX tenancy_usage_day ON tenancy_usage (organization_id, project_id, day);
 
 CREATE TABLE tenancy_usage_reports (
     id TEXT COLLATE "C" PRIMARY KEY,

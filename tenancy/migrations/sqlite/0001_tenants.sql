@@ -206,13 +206,12 @@ CREATE INDEX tenancy_stream_keys_stream ON tenancy_stream_keys (stream_id, id);
 CREATE TABLE tenancy_usage (
     id TEXT PRIMARY KEY NOT NULL,
     organization_id TEXT NOT NULL,
-    project_id TEXT NOT NULL,
+    project_id TEXT,
     metric TEXT NOT NULL,
     day INTEGER NOT NULL,
     value INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
-CREATE INDEX tenancy_usage_organization ON tenancy_usage (organization_id, day);
-CREATE INDEX tenancy_usage_project ON tenancy_usage (project_id, day);
+CREATE INDEX tenancy_usage_day ON tenancy_usage (organization_id, project_id, day);
 
 CREATE TABLE tenancy_usage_reports (
     id TEXT PRIMARY KEY NOT NULL,

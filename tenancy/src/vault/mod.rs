@@ -132,8 +132,17 @@ pub(crate) async fn unlock<T: Tx>(
                 } else {
                     Secret::random(MasterKey::BYTES)
                 };
-                tx.insert(&WrappedKey { id, wrapped: master.wrap(id, &secret)?, created_at: now }).await?;
-                secret
+                let row = WrappedKey { id, wrapped: master.wrap(id, &secret)?, created_at: now };
+                if tx.insert_new(&row).await? {
+                    secret
+                } else {
+                    // Another server has made it meanwhile.
+                    let row: Option<WrappedKey> = tx.get(id).await?;
+                    match row.and_then(|row| master.unwrap(&row)) {
+                        Some(secret) => secret,
+                        None => return Ok(None),
+                    }
+                }
             }
         };
         keys.push((id, secret));

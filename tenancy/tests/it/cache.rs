@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::Secret;
+use platform_core::sql::{Change, Db};
 use tenancy::api_key::{self, ApiKeyInput};
 use tenancy::cache::Cache;
 use tenancy::settings::{self, SettingsPatch};
@@ -147,4 +148,36 @@ async fn settings_are_known_until_they_change<S: Store>(w: World<S>) {
     assert!(!cache.settings(&w.store).await.unwrap().maintenance);
     cache.forget(&settings::Settings::entity());
     assert!(cache.settings(&w.store).await.unwrap().maintenance);
+}
+
+/// Two servers on one PostgreSQL, each with a cache that follows the changes.
+#[test]
+fn a_revocation_on_one_server_is_heard_by_the_other() {
+    crate::world::on_postgres(|w: World<Db>| async move {
+        let (owner, _, project_id) = w.tenant("a@example.org").await;
+        let shown = api_key(&w, &owner, project_id).await;
+        let other = crate::world::open(w.location.clone().unwrap()).await;
+        let cache = Cache::new();
+        let mut changes = other.changes().await.unwrap();
+        let known =
+            async || cache.key(&other, w.tenancy.keys(), &shown.key.public, &shown.secret, w.now).await;
+        known().await.unwrap();
+        let id = shown.key.id;
+        write!(w, &owner, |tx, call| api_key::revoke(tx, call, project_id, id)).unwrap();
+        let heard = async {
+            while let Some(change) = changes.next().await {
+                let Change::Entity { entity, .. } = change else {
+                    cache.flush();
+                    continue;
+                };
+                let entity = Entity::from(entity);
+                cache.forget(&entity);
+                if entity == Entity::of(id) {
+                    break;
+                }
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(5), heard).await.unwrap();
+        assert!(matches!(known().await, Err(Error::Unauthenticated)));
+    });
 }

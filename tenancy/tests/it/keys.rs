@@ -222,6 +222,18 @@ async fn a_stream_has_twenty_keys_at_most<S: Store>(w: World<S>) {
     }
     let more = write!(w, &owner, [input] | tx, call | stream_key::create(tx, call, id, &input));
     assert!(refused(&more.unwrap_err(), tenancy::STATE));
+    // A rotation without overlap needs no room, and what has ended takes none.
+    let page = PageRequest { after: None, limit: 100 };
+    let keys = write!(w, &owner, |tx, call| stream_key::list(tx, call, id, page)).unwrap();
+    assert_eq!(keys.data.len(), 20);
+    let key_id = keys.data[0].key.id;
+    let minute = Duration::from_secs(60);
+    let beside = write!(w, &owner, |tx, call| stream_key::rotate(tx, call, id, key_id, minute));
+    assert!(refused(&beside.unwrap_err(), tenancy::STATE));
+    write!(w, &owner, |tx, call| stream_key::rotate(tx, call, id, key_id, Duration::ZERO)).unwrap();
+    let key_id = keys.data[1].key.id;
+    write!(w, &owner, |tx, call| stream_key::revoke(tx, call, id, key_id)).unwrap();
+    write!(w, &owner, [input] | tx, call | stream_key::create(tx, call, id, &input)).unwrap();
     let past = StreamKeyInput { name: "late".to_owned(), expires_at: Some(w.now) };
     let past = write!(w, &owner, [past] | tx, call | stream_key::create(tx, call, id, &past));
     assert!(matches!(past, Err(Error::Invalid(_))));

@@ -14,6 +14,7 @@ on_each_store!(
     a_deletion_makes_room,
     deleting_a_project_gives_its_streams_back_and_restoring_takes_them,
     a_lowered_limit_takes_nothing_away,
+    of_many_that_come_and_go_at_once_the_count_is_right,
     a_refusal_names_limit_and_level_and_leaves_nothing,
     plans_are_the_operators,
 );
@@ -87,6 +88,37 @@ async fn deleting_a_project_gives_its_streams_back_and_restoring_takes_them<S: S
     assert!(matches!(w.stream(&owner, project_id, "Four").await, Err(Error::QuotaExceeded { .. })));
 }
 
+async fn of_many_that_come_and_go_at_once_the_count_is_right<S: Store>(w: World<S>) {
+    let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
+    w.limit(organization_id, &[(Resource::Streams, 1_000)]).await;
+    let coming: Vec<_> = (0..32)
+        .map(|number| {
+            let (store, call) = (w.store.clone(), w.call(&owner));
+            let input = StreamInput::named(format!("Stream {number}"));
+            tokio::spawn(async move {
+                let id = store
+                    .write((call.clone(), input), move |tx, (call, input)| {
+                        Box::pin(stream::create(tx, call, project_id, input))
+                    })
+                    .await
+                    .unwrap()
+                    .stream
+                    .id;
+                if number % 2 == 0 {
+                    store.write(call, move |tx, call| Box::pin(stream::delete(tx, call, id))).await.unwrap();
+                }
+            })
+        })
+        .collect();
+    for coming in coming {
+        coming.await.unwrap();
+    }
+    assert_eq!(read!(w, &owner, |tx, call| project::read(tx, call, project_id)).unwrap().streams, 16);
+    let target = tenancy::authority::Target::Organization(organization_id);
+    let levels = read!(w, &owner, |tx, call| tenancy::usage::levels(tx, call, target)).unwrap();
+    assert_eq!(levels.iter().find(|level| level.resource == Resource::Streams).unwrap().current, 16);
+}
+
 async fn a_lowered_limit_takes_nothing_away<S: Store>(w: World<S>) {
     let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
     let one = w.stream(&owner, project_id, "One").await.unwrap().stream.id;
@@ -141,4 +173,23 @@ async fn plans_are_the_operators<S: Store>(w: World<S>) {
     let negative = PlanInput { name: "Negative".to_owned(), limits: [(Resource::Streams, -1)].into() };
     let negative = write!(w, &Principal::Operator, [negative] | tx, call | plan::create(tx, call, &negative));
     assert!(matches!(negative, Err(Error::Invalid(_))));
+}
+
+#[test]
+fn crossing_four_fifths_is_announced_once() {
+    crate::world::in_memory(|w| async move {
+        let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
+        w.limit(organization_id, &[(Resource::Streams, 5)]).await;
+        let warnings = || {
+            let events = w.store.outbox().into_iter().filter_map(|(event, _)| event);
+            events.filter(|event| event.kind.as_str() == "quota.warning").collect::<Vec<_>>()
+        };
+        for (name, announced) in [("1", 0), ("2", 0), ("3", 0), ("4", 1), ("5", 1)] {
+            w.stream(&owner, project_id, name).await.unwrap();
+            assert_eq!(warnings().len(), announced, "{name}");
+        }
+        let event = &warnings()[0];
+        assert_eq!(event.organization_id, Some(organization_id));
+        assert_eq!(event.data.get(), r#"{"current":4,"limit":5,"resource":"streams"}"#);
+    });
 }

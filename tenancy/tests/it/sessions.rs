@@ -18,6 +18,7 @@ on_each_store!(
     tokens_that_are_none_are_refused,
     logout_suspension_and_password_change_end_logins,
     access_tokens_carry_person_and_login_and_expire,
+    the_oldest_of_too_many_logins_ends,
 );
 
 async fn refresh<S: Store>(w: &World<S>, token: &Secret) -> Result<Tokens, Error> {
@@ -156,6 +157,21 @@ async fn logout_suspension_and_password_change_end_logins<S: Store>(w: World<S>)
     let hash = crate::world::hash();
     write!(w, &by, [checked, hash] | tx, call | user::change_password(tx, call, &checked, &hash)).unwrap();
     assert!(refresh(&w, &tokens.refresh).await.is_err());
+}
+
+async fn the_oldest_of_too_many_logins_ends<S: Store>(w: World<S>) {
+    w.person("a@example.org").await;
+    let attempt = user::attempt(&mut w.store.read().await.unwrap(), "a@example.org").await.unwrap();
+    let checked = attempt.check(&Secret::from(crate::world::PASSWORD)).unwrap();
+    let mut logins = Vec::new();
+    for _ in 0..101 {
+        let login =
+            write!(w, &Principal::Anonymous, [checked] | tx, call | session::login(tx, call, &checked, None));
+        logins.push(login.unwrap());
+    }
+    assert!(refresh(&w, &logins[0].refresh).await.is_err());
+    refresh(&w, &logins[1].refresh).await.unwrap();
+    refresh(&w, &logins[100].refresh).await.unwrap();
 }
 
 async fn access_tokens_carry_person_and_login_and_expire<S: Store>(mut w: World<S>) {

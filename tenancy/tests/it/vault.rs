@@ -13,6 +13,32 @@ on_each_store!(
     a_failed_rotation_changes_nothing
 );
 
+/// Servers that start at the same time on a new store agree on its keys.
+async fn open_at_once<S: Store>(store: S) {
+    let master = MasterKey::generate();
+    let opening: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, master) = (store.clone(), master.clone());
+            tokio::spawn(async move { Tenancy::open(&store, &master, crate::world::NOW).await.unwrap() })
+        })
+        .collect();
+    let mut macs = Vec::new();
+    for opening in opening {
+        macs.push(opening.await.unwrap().keys().mac(vault::DataKey::ApiSecret, b"x"));
+    }
+    assert!(macs.iter().all(|mac| *mac == macs[0]));
+}
+
+#[test]
+fn servers_that_start_at_once_agree_on_the_keys() {
+    use platform_core::sql::Location;
+    crate::world::block_on(async {
+        open_at_once(tenancy::store::memory::Memory::new()).await;
+        open_at_once(crate::world::open(Location::Memory).await).await;
+        open_at_once(crate::world::open(platform_core::testing::Postgres::shared().database()).await).await;
+    });
+}
+
 async fn a_wrong_master_key_is_refused<S: Store>(w: World<S>) {
     let before = w.rows().await;
     let wrong = Tenancy::open(&w.store, &MasterKey::generate(), w.now).await;

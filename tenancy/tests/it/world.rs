@@ -34,6 +34,8 @@ pub(crate) struct World<S> {
     pub(crate) now: WallTime,
     /// Where SQLite's file is.
     pub(crate) folder: Option<tempfile::TempDir>,
+    /// Where the database is, unless the store is in memory.
+    pub(crate) location: Option<Location>,
 }
 
 /// Writes by a rule: `write!(world, principal, |tx, call| rule(tx, call, …))`, with variables that it needs in brackets.
@@ -70,7 +72,7 @@ macro_rules! on_each_store {
 }
 pub(crate) use on_each_store;
 
-fn block_on(test: impl Future<Output = ()>) {
+pub(crate) fn block_on(test: impl Future<Output = ()>) {
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
@@ -80,19 +82,22 @@ fn block_on(test: impl Future<Output = ()>) {
 }
 
 pub(crate) fn in_memory<F: Future<Output = ()>>(test: impl FnOnce(World<Memory>) -> F) {
-    block_on(async { test(World::over(Memory::new(), None).await).await });
+    block_on(async { test(World::over(Memory::new(), None, None).await).await });
 }
 
 pub(crate) fn on_sqlite<F: Future<Output = ()>>(test: impl FnOnce(World<Db>) -> F) {
     block_on(async {
         let folder = tempfile::tempdir().unwrap();
-        let db = open(Location::File(folder.path().join("pulse.db"))).await;
-        test(World::over(db, Some(folder)).await).await;
+        let location = Location::File(folder.path().join("pulse.db"));
+        test(World::over(open(location.clone()).await, Some(folder), Some(location)).await).await;
     });
 }
 
 pub(crate) fn on_postgres<F: Future<Output = ()>>(test: impl FnOnce(World<Db>) -> F) {
-    block_on(async { test(World::over(open(Postgres::shared().database()).await, None).await).await });
+    block_on(async {
+        let location = Postgres::shared().database();
+        test(World::over(open(location.clone()).await, None, Some(location)).await).await;
+    });
 }
 
 pub(crate) async fn open(location: Location) -> Db {
@@ -114,10 +119,10 @@ pub(crate) fn registration(email: &str) -> Registration {
 }
 
 impl<S: Store> World<S> {
-    async fn over(store: S, folder: Option<tempfile::TempDir>) -> Self {
+    async fn over(store: S, folder: Option<tempfile::TempDir>, location: Option<Location>) -> Self {
         let master = MasterKey::generate();
         let tenancy = Tenancy::open(&store, &master, NOW).await.unwrap();
-        Self { store, tenancy, master, now: NOW, folder }
+        Self { store, tenancy, master, now: NOW, folder, location }
     }
 
     pub(crate) fn call(&self, principal: &Principal) -> Call {
