@@ -183,8 +183,8 @@ settings! {
 settings! {
     /// The HTTP API, `/v1`, on the listeners for viewers. Rates are requests a minute; beyond one, requests are answered 429.
     pub struct Api in "api" at api {
-        /// Networks of reverse proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`. A client's address is the last
-        /// one there that is not in these.
+        /// Networks of reverse proxies whose `X-Forwarded-For` is believed, such as `["10.0.0.0/8"]`, for viewers too. A client's
+        /// address is the last one there that is not in these.
         trusted_proxies: Vec<IpNet> = Vec::new(), Any, Live;
         /// Origins of the dashboard, such as `["https://dashboard.example.org"]`, if it is served from elsewhere: its pages may call
         /// the API, and log in by cookie.

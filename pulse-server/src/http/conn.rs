@@ -24,7 +24,7 @@ use super::body::Body;
 use super::head::Head;
 use crate::listener::{Refusals, accept};
 use crate::tls::Certificate;
-use crate::v1::V1;
+use crate::v1::{V1, client_address};
 
 /// How long a client may take for a request's head, and stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -175,7 +175,7 @@ fn service(
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: Request<Incoming>| {
         let app = Arc::clone(&app);
-        let head = Head::of(&request, remote);
+        let head = Head::of(&request, client(&app, &request, remote));
         // What a connection may wait in is part of its size: the API's answers have a place of their own.
         let api = V1::has(head.path()).then(|| {
             let app = Arc::clone(&app);
@@ -188,6 +188,15 @@ fn service(
             })
         }
     })
+}
+
+/// Who asks, where a trusted proxy stands between.
+fn client<B>(app: &App, request: &Request<B>, remote: SocketAddr) -> SocketAddr {
+    if !request.headers().contains_key(client_address::FORWARDED_FOR) {
+        return remote;
+    }
+    let trusted = &app.config.load().api.trusted_proxies;
+    SocketAddr::new(client_address::of(remote.ip(), request.headers(), trusted), remote.port())
 }
 
 async fn drained(mut draining: watch::Receiver<bool>) {

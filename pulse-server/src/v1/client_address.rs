@@ -5,7 +5,8 @@ use std::net::IpAddr;
 use hyper::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
 
-const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+/// Where proxies say whom they speak for.
+pub(crate) const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 
 /// Addresses that are looked at in `X-Forwarded-For`, 20; more are no chain of proxies.
 const MAX_HOPS: usize = 20;

@@ -10,7 +10,7 @@ mod audit_logs;
 mod auth;
 mod backoff;
 mod body;
-mod client_address;
+pub(crate) mod client_address;
 mod context;
 mod credentials;
 mod docs;

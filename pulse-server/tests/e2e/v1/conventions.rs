@@ -235,3 +235,25 @@ fn a_connection_goes_on_after_a_body_that_nobody_wanted() {
         assert_eq!((refused.status, refused.header("connection")), (429, ""), "round {round}");
     }
 }
+
+#[test]
+fn clients_behind_a_trusted_proxy_are_told_apart_and_nobody_else_chooses_their_address() {
+    let _seats = seats::some();
+    let login = |rig: &Rig, address: &str| {
+        let caller = Caller::nobody().with("x-forwarded-for", address);
+        let input = json!({"email": format!("{address}@example.org"), "password": "not the password"});
+        rig.ask(&caller, "POST", "/v1/auth/login", &input).status
+    };
+    let trusting = Rig::start_with("[api]\nlogins_per_address = 1\ntrusted_proxies = [\"127.0.0.1\"]");
+    assert_eq!(login(&trusting, "203.0.113.1"), 401);
+    assert_eq!(login(&trusting, "203.0.113.1"), 429);
+    assert_eq!(login(&trusting, "203.0.113.2"), 401);
+    assert_eq!(
+        login(&trusting, "198.51.100.9, 203.0.113.2"),
+        429,
+        "what the client itself wrote is not believed"
+    );
+    let wary = Rig::start_with("[api]\nlogins_per_address = 1");
+    assert_eq!(login(&wary, "203.0.113.1"), 401);
+    assert_eq!(login(&wary, "203.0.113.2"), 429);
+}
