@@ -4,6 +4,7 @@
 //! line of JSON, and `suite`, which runs them against Pulse, nginx-rtmp and a bare TCP broadcast in turn and writes
 //! `benches/RESULTS.md`. `benches/README.md` says how each number is measured. Nothing here is shipped to users.
 
+pub mod api;
 pub mod cases;
 pub mod clip;
 pub mod http;

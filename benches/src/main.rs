@@ -1,7 +1,7 @@
 //! `pulse-bench`: see `benches/README.md`.
 
 use clap::{Parser, Subcommand};
-use pulse_bench::{load, suite};
+use pulse_bench::{api, load, suite};
 
 #[derive(Parser)]
 #[command(name = "pulse-bench", about = "Load for RTMP and HLS servers, and what they cost")]
@@ -30,6 +30,14 @@ enum Command {
     Get(load::get::Args),
     /// From an accepted publisher to the first playlist and fragment.
     FirstPlaylist(load::first_playlist::Args),
+    /// Fill a database with projects, streams and people.
+    Seed(api::seed::Args),
+    /// The API by key: streams read, listed and created, tokens minted.
+    Api(load::api::Args),
+    /// Whether the time of an answer tells who has an account.
+    Accounts(load::accounts::Args),
+    /// The lower bound of creation: a bare SQLite that commits as many rows.
+    Bare(load::bare::Args),
     /// Run everything against Pulse, nginx-rtmp and the floor, and write benches/RESULTS.md.
     Suite(suite::Args),
 }
@@ -45,6 +53,10 @@ fn main() -> anyhow::Result<()> {
         Command::Blocked(args) => load::block_on(load::blocked::run(args)),
         Command::Get(args) => load::block_on(load::get::run(args)),
         Command::FirstPlaylist(args) => load::block_on(load::first_playlist::run(args)),
+        Command::Seed(args) => load::block_on(api::seed::run(args)),
+        Command::Api(args) => load::block_on(load::api::run(args)),
+        Command::Accounts(args) => load::block_on(load::accounts::run(args)),
+        Command::Bare(args) => load::block_on(load::bare::run(args)),
         Command::Suite(args) => suite::run(&args),
     }
 }

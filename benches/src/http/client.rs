@@ -78,6 +78,15 @@ impl Client {
         self.receive(body).await
     }
 
+    /// Sends a request as it is, and waits for the whole answer.
+    ///
+    /// # Errors
+    /// As [`get`](Self::get).
+    pub async fn exchange(&mut self, request: &[u8], body: Body) -> anyhow::Result<Response> {
+        self.stream.write_all(request).await?;
+        self.receive(body).await
+    }
+
     /// Asks for `path`.
     ///
     /// # Errors

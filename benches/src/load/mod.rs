@@ -1,5 +1,8 @@
 //! The loads, one a subcommand.
 
+pub mod accounts;
+pub mod api;
+pub mod bare;
 pub mod blocked;
 pub mod first_playlist;
 pub mod floor;
@@ -41,7 +44,7 @@ fn numbered(url: &str, n: usize) -> String {
 }
 
 /// Prints one line and sees that it is read at once.
-fn print(report: &Value) {
+pub(crate) fn print(report: &Value) {
     let mut out = std::io::stdout().lock();
     // Who does not read has gone.
     let _ = writeln!(out, "{report}").and_then(|()| out.flush());

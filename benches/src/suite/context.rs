@@ -92,6 +92,11 @@ impl Context {
         Ok(all)
     }
 
+    /// Logs a run that is alone.
+    pub(super) fn note(&self, name: &str, run: &Value) {
+        self.log(name, "pulse", 0, 0, &Ok(run.clone()));
+    }
+
     fn log(&self, name: &str, label: &str, round: usize, attempt: usize, result: &anyhow::Result<Value>) {
         let outcome = match result {
             Ok(value) => value.clone(),

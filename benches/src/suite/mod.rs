@@ -1,5 +1,6 @@
 //! Everything, side by side: starts the servers in turn, puts each load on them, and writes `benches/RESULTS.md`.
 
+mod api;
 mod browser;
 mod context;
 mod hls;
@@ -8,6 +9,7 @@ mod report;
 mod rtmp;
 mod server;
 mod table;
+mod tenants;
 mod tool;
 
 use std::path::PathBuf;
@@ -31,14 +33,15 @@ pub struct Args {
     /// The server under test.
     #[arg(long)]
     pulse: Option<PathBuf>,
-    /// Only these measurements: play, relay, join, publish, package, memory, blocked, get, viewers, latency, first, page.
+    /// Only these measurements: play, relay, join, publish, package, memory, blocked, get, viewers, latency, first, page, api,
+    /// create, accounts.
     names: Vec<String>,
 }
 
 /// A measurement: its name, and what runs it.
 type Measurement = (&'static str, fn(&Context) -> anyhow::Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 12] = [
+const MEASUREMENTS: [Measurement; 15] = [
     ("play", rtmp::play),
     ("relay", rtmp::relay),
     ("join", rtmp::join),
@@ -51,6 +54,9 @@ const MEASUREMENTS: [Measurement; 12] = [
     ("latency", hls::latency),
     ("first", browser::first_fragment),
     ("page", browser::page),
+    ("api", api::read),
+    ("create", api::create),
+    ("accounts", api::accounts),
 ];
 
 /// Measures, and writes the table. A measurement that fails is a row that says so.

@@ -2,7 +2,7 @@
 
 use std::fs::File;
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,8 @@ const HTTP: &str = "127.0.0.1:19380";
 pub(super) enum Subject<'a> {
     /// Pulse with these lines of configuration.
     Pulse(&'a str),
+    /// Pulse over a data folder that is there, with these lines of configuration; its syncs counted into a file.
+    PulseOver { data: &'a Path, config: &'a str, trace: Option<&'a Path> },
     /// nginx with its RTMP module: one worker, defaults, HLS only where it is told.
     Nginx { hls: bool },
     /// `pulse-bench floor` with a tick in milliseconds.
@@ -40,6 +42,9 @@ impl Subject<'_> {
     pub(super) fn start(self, context: &Context) -> anyhow::Result<Server> {
         let (subject, mut command, address) = match self {
             Self::Pulse(config) => ("pulse", pulse(context, config)?, RTMP),
+            Self::PulseOver { data, config, trace } => {
+                ("pulse", pulse_over(context, data, config, trace)?, HTTP)
+            }
             Self::Nginx { hls } => ("nginx", nginx(context, hls)?, RTMP),
             Self::Floor(tick_ms) => {
                 let mut command = Command::new(OWN_EXECUTABLE);
@@ -121,14 +126,28 @@ fn pulse(context: &Context, config: &str) -> anyhow::Result<Command> {
     if dir.exists() {
         std::fs::remove_dir_all(&dir)?;
     }
+    pulse_over(context, &dir.join("data"), config, None)
+}
+
+fn pulse_over(context: &Context, data: &Path, config: &str, trace: Option<&Path>) -> anyhow::Result<Command> {
+    let dir = context.dir.join("pulse");
     std::fs::create_dir_all(&dir)?;
     let path = dir.join("pulse.toml");
     let fixed = format!(
         "data_dir = \"{}\"\nopen = true\n[log]\nlevel = \"warn\"\n[ops]\nlisten = \"off\"\ndrain_s = 0\n",
-        dir.join("data").display()
+        data.display()
     );
     std::fs::write(&path, format!("{fixed}{config}\n"))?;
-    let mut command = Command::new(&context.pulse);
+    let mut command = match trace {
+        None => Command::new(&context.pulse),
+        Some(counts) => {
+            // -D: the tracer stands aside, so that the process that was started, and is stopped, is the server.
+            let mut strace = Command::new("strace");
+            strace.args(["-D", "-f", "--seccomp-bpf", "-c", "-e", "trace=fsync,fdatasync", "-o"]);
+            strace.arg(counts).arg(&context.pulse);
+            strace
+        }
+    };
     command.args(["serve", "--rtmp", RTMP, "--http", HTTP, "--config"]).arg(path);
     Ok(command)
 }

@@ -62,6 +62,13 @@ impl Row {
         self
     }
 
+    /// The figure may be no less than `bar`.
+    pub(super) fn at_least(mut self, bar: f64, pulse: &Figure) -> Self {
+        let reached = pulse.median().is_some_and(|median| median >= bar);
+        self.met = Some(self.met != Some(false) && reached);
+        self
+    }
+
     /// Something else has to hold as well; said in the row when it does not.
     pub(super) fn and(mut self, holds: bool, otherwise: &str) -> Self {
         if !holds {

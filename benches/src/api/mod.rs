@@ -1,0 +1,4 @@
+//! Tenants to ask the API about: who they are, and how they get into a database.
+
+pub mod catalogue;
+pub mod seed;

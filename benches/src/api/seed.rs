@@ -1,0 +1,139 @@
+//! Fills a database before a server opens it, by the rules that the server goes by, a project a transaction.
+
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use platform_core::sql::{Config, Db, Location, Tx};
+use platform_core::{OrganizationId, Secret, WallTime};
+use serde_json::json;
+use tenancy::signing_key::{SigningAlgorithm, SigningKeyInput};
+use tenancy::store::sql::MIGRATIONS;
+use tenancy::vault::MasterKey;
+use tenancy::{Call, Error, Permission, Principal, Tenancy, UserPrincipal};
+use tenancy::{api_key, organization, password, project, signing_key, stream, user};
+
+use super::catalogue::{Catalogue, Project};
+
+/// A project's streams are one transaction, which takes longer than a request's may.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Arguments of `seed`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// The server's data folder, for the master key and SQLite's file.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// The database, as in the server's configuration; SQLite's file in the data folder, if it is left out.
+    #[arg(long)]
+    pub database: Option<String>,
+    /// Where the catalogue goes, for `api`.
+    #[arg(long)]
+    pub catalogue: PathBuf,
+    /// How many projects.
+    #[arg(long, default_value_t = 100)]
+    pub projects: usize,
+    /// How many streams each has.
+    #[arg(long, default_value_t = 1_000)]
+    pub streams: usize,
+    /// How many people, `known-0@example.org` and so on.
+    #[arg(long, default_value_t = 500)]
+    pub people: usize,
+}
+
+/// Seeds, and prints how long it took.
+///
+/// # Errors
+/// When the folder or the database is not to be had.
+pub async fn run(args: Args) -> anyhow::Result<()> {
+    let began = std::time::Instant::now();
+    std::fs::create_dir_all(&args.data)?;
+    let master = MasterKey::generate();
+    save(&args.data.join("master.key"), master.secret())?;
+    let location = match &args.database {
+        None => Location::File(args.data.join(Location::FILE_NAME)),
+        Some(url) => Location::parse(url, &args.data)?,
+    };
+    let mut config = Config::new(location);
+    config.job_timeout = PATIENCE;
+    let now = WallTime::from(SystemTime::now());
+    let db = Db::open(config).await?;
+    db.migrate(now, &[MIGRATIONS]).await?;
+    let tenancy = Tenancy::open(&db, &master, now).await?;
+    let operator = tenancy.call(Principal::Operator, now);
+    let (owner, organization) = people(&db, &operator, args.people.max(1)).await?;
+    let mut catalogue = Catalogue::default();
+    for n in 0..args.projects {
+        let job = (owner.clone(), organization, n, args.streams);
+        let project = db.write(job, |tx, (owner, organization, n, streams)| {
+            Box::pin(one_project(tx, owner, *organization, *n, *streams))
+        });
+        catalogue.projects.push(project.await?);
+    }
+    db.close().await;
+    catalogue.write(&args.catalogue)?;
+    crate::load::print(&json!({
+        "load": "seed",
+        "projects": args.projects,
+        "streams": args.projects * args.streams,
+        "seconds": began.elapsed().as_secs_f64(),
+    }));
+    Ok(())
+}
+
+/// The server takes a key only from a file that nobody else may read.
+fn save(path: &Path, secret: &Secret) -> std::io::Result<()> {
+    let mut options = std::fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(secret.expose())
+}
+
+/// Everybody has the same password, which is hashed once. The first is the owner of the organization.
+async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<(Call, OrganizationId)> {
+    let password = password::hash(&Secret::from("correct horse battery"))?;
+    let job = (operator.clone(), password, count);
+    let made = db.write(job, |tx, (operator, password, count)| {
+        Box::pin(async move {
+            let mut owner = None;
+            for n in 0..*count {
+                let email = format!("known-{n}@example.org");
+                let registration =
+                    user::Registration { email, name: format!("Known {n}"), password: password.clone() };
+                let user = user::create(tx, operator, &registration, false).await?;
+                owner.get_or_insert(user.id);
+            }
+            let id = owner.ok_or_else(|| Error::internal("nobody was created"))?;
+            let principal = UserPrincipal { id, session_id: operator.id(), is_admin: false };
+            let owner = operator.by(Principal::User(principal));
+            let organization = organization::create(tx, &owner, "Bench").await?;
+            Ok::<_, Error>((owner, organization.id))
+        })
+    });
+    Ok(made.await?)
+}
+
+async fn one_project(
+    tx: &mut Tx,
+    owner: &Call,
+    organization: OrganizationId,
+    n: usize,
+    streams: usize,
+) -> Result<Project, Error> {
+    let input = project::ProjectInput { name: format!("Project {n}"), ..Default::default() };
+    let project = project::create(tx, owner, organization, &input).await?;
+    let scopes = vec![Permission::StreamsRead, Permission::StreamsWrite, Permission::TokensMint];
+    let input = api_key::ApiKeyInput { name: "backend".to_owned(), scopes, expires_at: None };
+    let key = api_key::create(tx, owner, project.id, &input).await?;
+    let algorithm = if n.is_multiple_of(2) { SigningAlgorithm::Hs256 } else { SigningAlgorithm::EdDsa };
+    let input = SigningKeyInput { name: "player".to_owned(), algorithm };
+    signing_key::create(tx, owner, project.id, &input).await?;
+    let text = |secret: &Secret| secret.expose_str().unwrap_or_default().to_owned();
+    let mut seeded = Project { public: key.key.public, secret: text(&key.secret), streams: Vec::new() };
+    for n in 0..streams {
+        let mut input = stream::StreamInput::named(format!("Stream {n}"));
+        "A stream like those that people have.".clone_into(&mut input.description);
+        input.labels = [("team".to_owned(), "news".to_owned()), ("room".to_owned(), n.to_string())].into();
+        seeded.streams.push(stream::create(tx, owner, project.id, &input).await?.stream.id.to_string());
+    }
+    Ok(seeded)
+}
