@@ -24,7 +24,7 @@ use crate::vault::Keys;
 use crate::{Call, Error, SessionId, SigningKeyId, StreamId};
 use shelf::Shelf;
 
-/// Entries of a kind, 100,000: some 100 MB of streams with a kilobyte each. When there are more, all of the kind go.
+/// Entries of a kind, 100,000: some 100 MB of streams with a kilobyte each. When there are more, a sixteenth of the kind goes.
 const CAPACITY: usize = 100_000;
 
 /// A cache. A process has one.
