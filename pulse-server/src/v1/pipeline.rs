@@ -110,6 +110,7 @@ impl V1 {
         if let Some(of_caller) = self.api.limits.principal(&principal)? {
             *remaining = Some(of_caller);
         }
+        self.api.usage.check(&principal)?;
         self.api.usage.count(&principal, Metric::ApiRequests);
         self.check_maintenance(&head, &principal).await?;
         let received = if matches!(head.method, Method::GET | Method::HEAD) {

@@ -125,7 +125,9 @@ const show = () => {
       groups.set(tag, [...(groups.get(tag) ?? []), { path, method, operation }]);
     }
   }
-  for (const [tag, entries] of groups) {
+  // What operators need comes after what everybody does.
+  const last = (tag) => Number(tag === "operators");
+  for (const [tag, entries] of [...groups].sort(([a], [b]) => last(a) - last(b))) {
     const section = element("section", {}, element("h2", {}, tag));
     const list = element("div", {}, element("h2", {}, tag));
     for (const { path, method, operation } of entries) {
@@ -145,5 +147,15 @@ const show = () => {
   }
 };
 
+// An address that names an operation opens it.
+const openNamed = () => {
+  const named = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+  if (named instanceof HTMLDetailsElement) {
+    named.open = true;
+    named.scrollIntoView();
+  }
+};
+
 description = await (await fetch("/openapi.json")).json();
 show();
+openNamed();

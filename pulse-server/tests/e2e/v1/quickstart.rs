@@ -75,3 +75,26 @@ fn the_reference_page_and_its_parts_come_from_the_server_itself() {
     assert_eq!(rig.pulse.get("/docs").header("location"), "/docs/");
     assert!(rig.pulse.get("/openapi.json").json()["paths"].as_object().unwrap().len() > 30);
 }
+
+#[test]
+fn the_reference_page_shows_every_operation_in_a_browser_under_its_strict_policy() {
+    let _seats = seats::some();
+    let rig = Rig::start();
+    let operations: usize = {
+        let document = rig.pulse.get("/openapi.json").json();
+        document["paths"].as_object().unwrap().values().map(|path| path.as_object().unwrap().len()).sum()
+    };
+    let chromium = std::env::var("CHROMIUM").unwrap_or_else(|_| "chromium".to_owned());
+    let mut browser = std::process::Command::new(chromium);
+    browser.args(["--headless", "--no-sandbox", "--disable-gpu", "--virtual-time-budget=5000", "--dump-dom"]);
+    browser.arg(format!("--user-data-dir={}", rig.pulse.stage().path().join("profile").display()));
+    browser.args(["--enable-logging=stderr", &rig.pulse.url("/docs/#create_stream")]);
+    let output = browser.output().expect("Chromium is installed (make setup-test)");
+    let (page, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(!log.contains("Content Security Policy"), "{log}");
+    assert_eq!(page.matches("class=\"operation\"").count(), operations, "{log}");
+    // The one that the address names is open, with its fields and a form.
+    for shown in ["playback_policy", "Try it", "Answer 201"] {
+        assert!(page.contains(shown), "{shown} is not on the page: {log}");
+    }
+}
