@@ -10,7 +10,39 @@
 //! So one transaction can hold several rules, and what other crates write beside them. What changes, the event that
 //! announces it and the audit row commit together.
 //!
-//! All of it runs against a store in memory, and with the feature `sql` against SQLite and PostgreSQL.
+//! All of it runs against a [store in memory](store::memory), and with the feature `sql` against SQLite and PostgreSQL.
+//!
+//! Nothing here reads a clock, opens a socket, spawns or sends a mail: `now` is part of the call, and a rule that wants a mail
+//! sent returns it. Passwords are hashed and checked outside of transactions, by plain functions that take their time.
+//!
+//! ```
+//! use platform_core::{Secret, WallTime};
+//! use tenancy::store::{Store as _, memory::Memory};
+//! use tenancy::{Principal, Tenancy, password, session, user, vault::MasterKey};
+//!
+//! # tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(async {
+//! let (store, now) = (Memory::new(), WallTime::from_unix_ms(1_790_000_000_000));
+//! let tenancy = Tenancy::open(&store, &MasterKey::generate(), now).await?;
+//! let password = Secret::from("correct horse battery");
+//!
+//! let ada = user::Registration {
+//!     email: "ada@example.org".to_owned(),
+//!     name: "Ada".to_owned(),
+//!     password: password::hash(&password)?,
+//! };
+//! let operator = tenancy.call(Principal::Operator, now);
+//! store.write((operator, ada), |tx, (call, ada)| Box::pin(user::create(tx, call, ada, false))).await?;
+//!
+//! let attempt = user::attempt(&mut store.read().await?, "ada@example.org").await?;
+//! let checked = attempt.check(&password)?;
+//! let anybody = tenancy.call(Principal::Anonymous, now);
+//! let login = store.write((anybody, checked), |tx, (call, checked)| {
+//!     Box::pin(session::login(tx, call, checked, None))
+//! });
+//! let tokens = login.await?;
+//! assert!(tokens.access_expires_at > now);
+//! # Ok::<(), Box<dyn std::error::Error>>(()) }).unwrap();
+//! ```
 
 pub mod access;
 pub mod api_key;

@@ -41,10 +41,7 @@ pub async fn erase<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Err
         return Err(Error::NotFound);
     }
     if organization::is_sole_owner(tx, id).await? {
-        return Err(Error::refused(
-            SOLE_OWNER,
-            "Make somebody else an owner, or delete the organization, first.",
-        ));
+        return Err(sole_owner());
     }
     leave(tx, id).await?;
     session::revoke_all(tx, call, id).await?;
@@ -73,11 +70,19 @@ pub async fn erase<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Err
     tx.forget(&Entity::of(id)).await
 }
 
-/// Ends all memberships; what the person was the last owner of was deleted before.
+fn sole_owner() -> Error {
+    Error::refused(SOLE_OWNER, "Make somebody else an owner, or delete the organization, first.")
+}
+
+/// Ends all memberships.
 async fn leave<T: Tx>(tx: &mut T, id: UserId) -> Result<(), Error> {
     for member in tx.list::<Member>(vec![is("user_id", id)], member::MAX_MEMBERSHIPS).await? {
-        if member.role == Role::Owner {
-            organization::count_owners(tx, member.organization_id, -1).await?;
+        if member.role == Role::Owner && !organization::count_owners(tx, member.organization_id, -1).await? {
+            // Nobody misses the owner of what was deleted; but another owner may have left a moment ago.
+            let organization: Option<Organization> = tx.get(member.organization_id).await?;
+            if organization.is_some_and(|organization| organization.deleted_at.is_none()) {
+                return Err(sole_owner());
+            }
         }
         tx.delete::<Member>(vec![is("id", member.id)], 1).await?;
     }

@@ -12,6 +12,7 @@ use crate::world::{World, on_each_store, read, refused, write};
 on_each_store!(
     nothing_of_an_erased_person_is_left,
     a_sole_owner_is_not_erased,
+    of_two_owners_erased_at_once_one_stays,
     only_the_person_and_operators_erase_and_export,
     an_export_has_what_is_known,
 );
@@ -90,6 +91,23 @@ async fn a_sole_owner_is_not_erased<S: Store>(w: World<S>) {
     write!(w, &second, |tx, call| organization::delete(tx, call, organization_id)).unwrap();
     let id = id_of(&second);
     write!(w, &second, |tx, call| user::erase(tx, call, id)).unwrap();
+}
+
+async fn of_two_owners_erased_at_once_one_stays<S: Store>(w: World<S>) {
+    let (first, organization_id, _) = w.tenant("a@example.org").await;
+    let second = w.member(&first, organization_id, "b@example.org", Role::Owner).await;
+    let mut erasing = Vec::new();
+    for owner in [&first, &second] {
+        let (store, call, id) = (w.store.clone(), w.call(owner), id_of(owner));
+        erasing.push(tokio::spawn(async move {
+            store.write(call, move |tx, call| Box::pin(user::erase(tx, call, id))).await
+        }));
+    }
+    let mut erased = 0;
+    for erasing in erasing {
+        erased += usize::from(erasing.await.unwrap().is_ok());
+    }
+    assert_eq!(erased, 1);
 }
 
 async fn only_the_person_and_operators_erase_and_export<S: Store>(w: World<S>) {
