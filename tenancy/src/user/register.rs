@@ -41,16 +41,20 @@ pub async fn register<T: Tx>(tx: &mut T, call: &Call, input: &Registration) -> R
     if !settings::current(tx).await?.registrations {
         return Err(Error::refused(REGISTRATIONS_CLOSED, "Ask the operator of this server for an account."));
     }
-    let known: Option<User> = tx.find(vec![is("email_key", email_key(&email))]).await?;
-    let user_id = match known {
-        Some(user) if user.verified_at.is_some() => {
+    let user = user(call, email.clone(), name, &input.password, None);
+    let user_id = if tx.insert_new(&user).await? {
+        call.audit(tx, "user.created", &about(user.id), &[]).await?;
+        user.id
+    } else {
+        let known: Option<User> = tx.find(vec![is("email_key", email_key(&email))]).await?;
+        let known = known.ok_or_else(|| Error::internal("an address is taken and nobody has it"))?;
+        if known.verified_at.is_some() {
             // To the address as its owner wrote it.
-            let to = user.email.unwrap_or(email);
+            let to = known.email.unwrap_or(email);
             return Ok(Mail { to, message: Message::AlreadyRegistered });
         }
         // Not verified yet: another link. The password stays the first one's, or a stranger could slip in theirs.
-        Some(user) => user.id,
-        None => insert(tx, call, email.clone(), name, &input.password, None).await?.id,
+        known.id
     };
     let token = mail::issue(tx, call, user_id, Purpose::VerifyEmail).await?;
     Ok(Mail { to: email, message: Message::VerifyEmail { token } })
@@ -69,23 +73,20 @@ pub async fn create<T: Tx>(
 ) -> Result<User, Error> {
     authority::operator(call)?;
     let (email, name) = input.check()?;
-    let mut user = insert(tx, call, email, name, &input.password, Some(call.now)).await?;
-    if is_admin {
-        tx.update::<User>(vec![is("id", user.id)], vec![set("is_admin", true)]).await?;
-        user.is_admin = true;
-    }
+    let user = User { is_admin, ..user(call, email, name, &input.password, Some(call.now)) };
+    tx.insert(&user).await?;
+    call.audit(tx, "user.created", &about(user.id), &[]).await?;
     Ok(user)
 }
 
-async fn insert<T: Tx>(
-    tx: &mut T,
+fn user(
     call: &Call,
     email: String,
     name: String,
     password: &PasswordHash,
     verified_at: Option<WallTime>,
-) -> Result<User, Error> {
-    let user = User {
+) -> User {
+    User {
         id: call.id(),
         email_key: Some(email_key(&email)),
         email: Some(email),
@@ -100,10 +101,7 @@ async fn insert<T: Tx>(
         updated_at: call.now,
         suspended_at: None,
         erased_at: None,
-    };
-    tx.insert(&user).await?;
-    call.audit(tx, "user.created", &about(user.id), &[]).await?;
-    Ok(user)
+    }
 }
 
 /// Shows that an address is the person's, by the token that was sent there.

@@ -13,6 +13,7 @@ use crate::world::{PASSWORD, World, on_each_store, refused, registration, token_
 on_each_store!(
     a_person_registers_verifies_and_logs_in,
     registering_twice_answers_alike,
+    registering_many_times_at_once_answers_alike,
     a_stranger_cannot_slip_a_password_into_an_unverified_account,
     a_wrong_password_and_an_unknown_address_are_alike,
     a_forgotten_password_is_reset_once_and_ends_logins,
@@ -41,6 +42,24 @@ async fn registering_twice_answers_alike<S: Store>(w: World<S>) {
         write!(w, &Principal::Anonymous, |tx, call| user::register(tx, call, &registration("A@Example.org")));
     let mail = mail.unwrap();
     assert_eq!((mail.to.as_str(), &mail.message), ("a@example.org", &Message::AlreadyRegistered));
+}
+
+async fn registering_many_times_at_once_answers_alike<S: Store>(w: World<S>) {
+    let registering: Vec<_> = (0..8)
+        .map(|_| {
+            let (store, call) = (w.store.clone(), w.call(&Principal::Anonymous));
+            let input = registration("a@example.org");
+            tokio::spawn(async move {
+                store
+                    .write((call, input), |tx, (call, input)| Box::pin(user::register(tx, call, input)))
+                    .await
+            })
+        })
+        .collect();
+    for registering in registering {
+        let mail = registering.await.unwrap().unwrap();
+        assert!(matches!(mail.message, Message::VerifyEmail { .. }));
+    }
 }
 
 async fn a_stranger_cannot_slip_a_password_into_an_unverified_account<S: Store>(w: World<S>) {

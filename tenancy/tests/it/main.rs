@@ -5,6 +5,7 @@
 mod world;
 
 mod accounts;
+mod agreement;
 mod authority;
 mod cache;
 mod erasure;
