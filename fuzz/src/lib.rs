@@ -13,6 +13,7 @@ pub mod packager;
 pub mod platform;
 pub mod script;
 pub mod server_session;
+pub mod tenancy;
 pub mod timeline;
 pub mod ts_round_trip;
 
@@ -20,7 +21,7 @@ mod adversary;
 mod samples;
 
 /// Every target by its name.
-pub const TARGETS: [(&str, fn(&[u8])); 11] = [
+pub const TARGETS: [(&str, fn(&[u8])); 12] = [
     ("amf", amf::run),
     ("chunk_reader", chunk_reader::run),
     ("client_session", client_session::run),
@@ -30,6 +31,7 @@ pub const TARGETS: [(&str, fn(&[u8])); 11] = [
     ("packager", packager::run),
     ("platform", platform::run),
     ("server_session", server_session::run),
+    ("tenancy", tenancy::run),
     ("timeline", timeline::run),
     ("ts_round_trip", ts_round_trip::run),
 ];

@@ -14,6 +14,7 @@ mod platform;
 mod recorded;
 mod requests;
 mod sessions;
+mod tenancy;
 
 use std::error::Error;
 use std::path::Path;
@@ -31,6 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     flv::write(&mut at("flv")?, &recordings)?;
     headers::write(&mut at("codec_headers")?, &fuzz.join("../media-core/src/codec/fixtures.rs"))?;
     platform::write(&mut at("platform")?)?;
+    tenancy::write(&mut at("tenancy")?)?;
     requests::write(&mut at("hls_request")?)?;
     clocks::write_timeline(&mut at("timeline")?)?;
     clocks::write_scripts(&mut at("ts_round_trip")?, 12, 400)?;
