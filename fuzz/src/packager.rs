@@ -240,7 +240,11 @@ impl Rig {
             &[Codec::Ac3, Codec::Flac],
             &[Codec::Aac, Codec::Opus, Codec::Aac],
         ];
-        let track = |id, codec| samples::track(id, codec, Timescale::MICROS);
+        // The two highest bits are for other headers of the same codecs.
+        let track = |id: TrackId, codec| match (id == TrackId::video(0), choice & 0x40, choice & 0x80) {
+            (true, _, 0) | (false, 0, _) => samples::track(id, codec, Timescale::MICROS),
+            _ => samples::other_track(id, codec, Timescale::MICROS),
+        };
         let video = video[usize::from(choice & 7)].map(|codec| track(TrackId::video(0), codec));
         let audio = audio[usize::from(choice >> 3 & 7)].iter().zip(0..);
         let audio = audio.map(|(codec, number)| track(TrackId::audio(number), *codec));

@@ -59,6 +59,19 @@ pub(crate) fn track(id: TrackId, codec: Codec, timescale: Timescale) -> Track {
     made.expect("the header is valid")
 }
 
+/// The same with another header, if the codec is one of those that most encoders have.
+pub(crate) fn other_track(id: TrackId, codec: Codec, timescale: Timescale) -> Track {
+    let mut config = config(codec);
+    match (codec, config.last_mut()) {
+        // Another picture parameter set.
+        (Codec::H264, Some(last)) => *last ^= 2,
+        // LC at 44.1 kHz, stereo.
+        (Codec::Aac, _) => config = vec![0x12, 0x10],
+        _ => return track(id, codec, timescale),
+    }
+    Track::from_config(id, codec, timescale, config.into()).expect("the header is valid")
+}
+
 fn config(codec: Codec) -> Vec<u8> {
     let annex_b =
         |units: &[&[u8]]| units.iter().flat_map(|unit| [&[0, 0, 0, 1], *unit].concat()).collect::<Vec<u8>>();

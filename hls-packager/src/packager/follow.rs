@@ -78,6 +78,10 @@ impl Life {
 
     /// Whether the open segment would be too long for TARGETDURATION with this frame: it can have begun almost a part before its cut.
     fn too_long_with(&self, waiting: &Waiting, feed: &Feed, lane: &Lane) -> bool {
+        if waiting.generation != feed.lane_generation {
+            // It is not for this segment, and perhaps of another clock.
+            return false;
+        }
         let (dts, interval) = (waiting.frame.dts.0, feed.placing(&waiting.frame.data).interval);
         let too_long = lane.segment_until(dts.saturating_add(interval)) > self.targets.longest_following();
         // A segment has one frame at least, or a gap.
@@ -111,7 +115,8 @@ impl Life {
         if is_gap_before(begins, interval, lane) || lane.segment_is_empty() {
             // What is missing of a part can be part of the next segment's first. Frames from before the cut are in the next segment where
             // they would make this one too long; and a segment is never empty.
-            let waiting = feed.first_waiting().map_or(begins, |waiting| lane.to_ticks(waiting.at_ns));
+            let waiting = feed.first_waiting().filter(|waiting| waiting.generation == feed.lane_generation);
+            let waiting = waiting.map_or(begins, |waiting| lane.to_ticks(waiting.at_ns));
             let at_most = lane.segment_start().saturating_add(lane.ticks(self.targets.longest_following()));
             let at_least = begins - lane.missing_before(begins) + 1;
             lane.fill(begins.min(waiting).min(at_most).max(at_least), &self.cuts, out);
@@ -130,7 +135,10 @@ impl Life {
         let Some(feed) = self.feeds.get_mut(index) else { return };
         let Some(waiting) = feed.next_waiting() else { return };
         if waiting.generation != feed.lane_generation {
-            // Its configuration is that of the next discontinuity on.
+            // Its configuration is that of the next discontinuity on. What came before goes out now, and not together with the gap.
+            if let Some(lane) = self.lanes.get_mut(feed.lane) {
+                lane.flush(None, &self.cuts, out);
+            }
             return;
         }
         let placing = feed.placing(&waiting.frame.data);

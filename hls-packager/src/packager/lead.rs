@@ -205,9 +205,10 @@ impl Life {
         let date_ns = at_ns.saturating_add(self.cuts.newest().date_offset_ns);
         let behind_ns = now_ns.saturating_sub(date_ns);
         let long_enough = self.lanes.get(index).is_some_and(|lane| lane.segment_given() >= MIN_STEPPED);
-        match long_enough && behind_ns.abs() > MAX_DRIFT_NS {
-            true if behind_ns > 0 => DATE_STEP_NS,
-            true if self.all_reach_past_a_step_before(at_ns) => -DATE_STEP_NS,
+        let due = long_enough && behind_ns.abs() > MAX_DRIFT_NS;
+        match behind_ns.signum() {
+            1 if due => DATE_STEP_NS,
+            -1 if due && self.all_reach_past_a_step_before(at_ns) => -DATE_STEP_NS,
             _ => 0,
         }
     }

@@ -8,9 +8,8 @@ use crate::journal::Journal;
 /// How many GOPs have to have fitted before EXT-X-INDEPENDENT-SEGMENTS is promised for a whole life.
 const GOPS_TO_TRUST: u64 = 10;
 
-/// How far a leading segment may be longer than TARGETDURATION, which bounds the *rounded* duration (RFC 8216bis §4.4.3.1). Half a second would
-/// be legal for video; the rest is for audio, whose segments are longer by what
-/// was missing before and by a frame.
+/// How far a leading segment may be longer than TARGETDURATION, which bounds the *rounded* duration (RFC 8216bis §4.4.3.1). Half a second
+/// would be legal; the rest is for the other renditions, whose segments are longer by what was missing before and by a frame.
 const OVERRUN: Duration = Duration::from_millis(250);
 
 /// How far any segment may be longer than TARGETDURATION: a little less than half a second, for clocks that count milliseconds.

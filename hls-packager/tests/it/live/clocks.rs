@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use hls_packager::{Config, RenditionId};
 
-use super::encoder::{AAC_48K, Encoder, PICTURE_30, Picture, Sound};
+use super::encoder::{AAC_48K, Encoder, PICTURE_30, Picture, Sent, Sound};
 use super::rig::Rig;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -39,4 +39,34 @@ fn a_changed_sampling_frequency_costs_a_gop_at_most_and_no_memory() {
             );
         }
     }
+}
+
+#[test]
+fn sound_of_another_frequency_within_a_long_gop_waits_for_its_end_and_falls_behind_no_further() {
+    for (from, to) in [(48_000, 44_100), (44_100, 48_000)] {
+        let picture = Some(Picture { gop: 450, ..PICTURE_30 });
+        let before = Encoder::of(picture, &[Sound { rate: from, ..AAC_48K }]);
+        let after = Encoder::of(picture, &[Sound { rate: to, ..AAC_48K }]);
+        let mut rig = Rig::new(Config::default());
+        let (first, _) = split(&before, SECOND * 6);
+        let (_, second) = split(&after, SECOND * 6);
+        rig.announce(&before);
+        rig.tracks(&before);
+        rig.play(first, SECOND * 6);
+        rig.tracks(&after);
+        // Renditions are compared at every change.
+        rig.play(second, SECOND * 18);
+        rig.end();
+        let audio = &rig.playlists[&RenditionId::Audio(0)];
+        assert!(audio.segments.iter().any(|segment| segment.discontinuity));
+        assert!(!audio.segments.last().unwrap().gap);
+    }
+}
+
+/// What an encoder sends in 24 s, up to a moment and from it on.
+fn split(encoder: &Encoder, at: Duration) -> (Vec<Sent>, Vec<Sent>) {
+    let (first, mut second): (Vec<Sent>, Vec<Sent>) =
+        encoder.send(SECOND * 24).into_iter().partition(|one| one.at < at);
+    second.iter_mut().for_each(|one| one.at -= at);
+    (first, second)
 }
