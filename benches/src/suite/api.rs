@@ -131,7 +131,8 @@ fn syncs(context: &Context, tenants: &Tenants) -> anyhow::Result<Runs> {
     drop(server);
     let text = std::fs::read_to_string(&trace).context("strace has written nothing")?;
     let created = number(&run, "requests").filter(|created| *created > 0.0).context("nothing was created")?;
-    run["syncs_each"] = (counted(&text) as f64 / created).into();
+    let report = run.as_object_mut().context("the load tool's report is an object")?;
+    report.insert("syncs_each".to_owned(), (counted(&text) as f64 / created).into());
     context.note("syncs", &run);
     Ok(Runs(vec![run]))
 }
