@@ -7,21 +7,24 @@ use crate::page::{MAX_LIMIT, Page, PageRequest};
 use crate::store::{AuditEntry, AuditFilter, Tx};
 use crate::{Call, Error};
 
-/// Goes through the gate: of an organization or project those who may, of all only operators.
-async fn open<T: Tx>(tx: &mut T, call: &Call, filter: &AuditFilter) -> Result<(), Error> {
+/// Goes through the gate: of an organization or project those who may, of all only operators. What is to be looked for: in one
+/// organization's rows, wherever that is known, as the log of the whole server is long.
+async fn open<T: Tx>(tx: &mut T, call: &Call, filter: &AuditFilter) -> Result<AuditFilter, Error> {
+    let mut filter = filter.clone();
     match (filter.project_id, filter.organization_id) {
         (Some(id), organization_id) => {
             let access = authorize(tx, call, Permission::AuditRead, Target::Project(id)).await?;
             if organization_id.is_some_and(|id| id != access.organization_id) {
                 return Err(Error::NotFound);
             }
+            filter.organization_id = Some(access.organization_id);
         }
         (None, Some(id)) => {
             authorize(tx, call, Permission::AuditRead, Target::Organization(id)).await?;
         }
         (None, None) => authority::operator(call)?,
     }
-    Ok(())
+    Ok(filter)
 }
 
 /// A page of the audit log, the newest first. An export asks for page after page.
@@ -35,9 +38,9 @@ pub async fn list<T: Tx>(
     filter: &AuditFilter,
     request: PageRequest<AuditId>,
 ) -> Result<Page<AuditEntry, AuditId>, Error> {
-    open(tx, call, filter).await?;
+    let filter = open(tx, call, filter).await?;
     let limit = request.limit.clamp(1, MAX_LIMIT);
-    let mut data = tx.audit_page(filter, request.after, limit + 1).await?;
+    let mut data = tx.audit_page(&filter, request.after, limit + 1).await?;
     let more = data.len() > limit as usize;
     data.truncate(limit as usize);
     let next = if more { data.last().map(|entry| entry.id) } else { None };
@@ -54,6 +57,6 @@ pub async fn statistics<T: Tx>(
     call: &Call,
     filter: &AuditFilter,
 ) -> Result<Vec<(String, u64)>, Error> {
-    open(tx, call, filter).await?;
-    tx.audit_counts(filter).await
+    let filter = open(tx, call, filter).await?;
+    tx.audit_counts(&filter).await
 }

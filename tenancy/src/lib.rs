@@ -88,6 +88,5 @@ pub use ids::{
     StreamKeyId, UserId,
 };
 pub use page::{MAX_LIMIT, Page, PageRequest};
-pub(crate) use platform_core::Code;
 pub use principal::{KeyPrincipal, Principal, UserPrincipal};
 pub use schema::TABLES;

@@ -16,7 +16,7 @@ use crate::principal::{Principal, UserPrincipal};
 use crate::store::{Entity, Tx, add, at_least, is, null, record, set};
 use crate::user::{Checked, User, totp};
 use crate::vault::DataKey;
-use crate::{Call, Code, Error, SessionId, UserId};
+use crate::{Call, Error, SessionId, UserId};
 
 /// How long a login lasts, however often it is refreshed: 30 days.
 pub const VALID: Duration = Duration::from_secs(30 * 86_400);
@@ -26,10 +26,6 @@ pub const REPLAY: Duration = Duration::from_secs(10);
 const MAX_SESSIONS: usize = 100;
 /// Bytes of a login's own secret.
 const SALT: usize = 32;
-
-/// The code of a login before the address was verified.
-pub const EMAIL_NOT_VERIFIED: Code =
-    Code::new("email_not_verified", 403, "The e-mail address is not verified");
 
 record! {
     /// A login.
@@ -98,8 +94,8 @@ impl Refresh {
 ///
 /// # Errors
 ///
-/// [`Error::SecondFactor`] without a right code; [`Error::Refused`] with the codes `email_not_verified` and `suspended`;
-/// [`Error::Unauthenticated`] when the password was changed meanwhile.
+/// [`Error::SecondFactor`] without a right code; [`Error::Refused`] with the code `suspended`; [`Error::Unauthenticated`] before
+/// the address was verified, or when the password was changed meanwhile.
 pub async fn login<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -110,11 +106,9 @@ pub async fn login<T: Tx>(
     if user.suspended_at.is_some() {
         return Err(Error::refused(SUSPENDED, "The account is suspended; ask the operator of this server."));
     }
+    // As for a wrong password: who has just registered an address would learn whether it had an account before.
     if user.verified_at.is_none() {
-        return Err(Error::refused(
-            EMAIL_NOT_VERIFIED,
-            "Follow the link in the mail first; register again for another one.",
-        ));
+        return Err(Error::Unauthenticated);
     }
     if user.totp_confirmed_at.is_some() {
         let code = code.ok_or(Error::SecondFactor)?;

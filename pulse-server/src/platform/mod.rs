@@ -81,7 +81,16 @@ async fn after_rotation(db: &Db, config: &Config, now: WallTime) -> Result<Tenan
 /// Puts another master key in place: first beside the file, then into the database, then into the file. Where it is.
 pub(crate) async fn rotate_master_key(db: &Db, config: &Config) -> Result<PathBuf, PlatformError> {
     let path = master_key::path(config);
-    let old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+    let now = WallTime::from(SystemTime::now());
+    let mut old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+    match Tenancy::open(db, &old, now).await {
+        // The key in force lies beside the file, where the next one goes: it is put in place first.
+        Err(VaultError::WrongMasterKey) => {
+            after_rotation(db, config, now).await?;
+            old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+        }
+        opened => drop(opened?),
+    }
     let new = MasterKey::generate();
     let next = master_key::next(&path);
     master_key::replace(&next, &new)?;

@@ -98,6 +98,9 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     if bytes.trim_ascii_start().first() == Some(&b'[') {
         return Err(Failure::field("", "wrong_type", "Expected an object."));
     }
+    if has_null_character(bytes) {
+        return Err(Failure::field("", "invalid_text", "Text cannot have the character U+0000."));
+    }
     let mut json = serde_json::Deserializer::from_slice(bytes);
     let value = serde_path_to_error::deserialize(&mut json).map_err(|error| {
         let place = place(error.path());
@@ -105,6 +108,15 @@ fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
     })?;
     json.end().map_err(|error| problem(String::new(), &error))?;
     Ok(value)
+}
+
+/// Whether a string of the JSON has U+0000, which PostgreSQL cannot store. As itself it is no JSON, so it stands there escaped.
+fn has_null_character(json: &[u8]) -> bool {
+    let escapes = json.windows(6).enumerate().filter(|(_, text)| *text == b"\\u0000");
+    escapes.map(|(at, _)| json.get(..at).unwrap_or_default()).any(|before| {
+        let backslashes = before.iter().rev().take_while(|byte| **byte == b'\\').count();
+        backslashes.is_multiple_of(2)
+    })
 }
 
 fn place(path: &serde_path_to_error::Path) -> String {
@@ -176,6 +188,19 @@ mod tests {
         #[serde(default)]
         #[expect(dead_code, reason = "only read into")]
         inner: Vec<Inner>,
+    }
+
+    #[test]
+    fn text_that_not_every_database_stores_is_refused() {
+        for (json, refused) in [
+            (r#"{"name":"a\u0000"}"#, true),
+            (r#"{"name":"\\\u0000"}"#, true),
+            (r#"{"name":"\\u0000"}"#, false),
+            (r#"{"name":"u0000"}"#, false),
+        ] {
+            assert_eq!(has_null_character(json.as_bytes()), refused, "{json}");
+            assert_eq!(parse::<Body>(json.as_bytes()).is_err(), refused, "{json}");
+        }
     }
 
     fn first(text: &str) -> (String, String) {

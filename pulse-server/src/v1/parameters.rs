@@ -152,6 +152,11 @@ fn pairs(uri: &Uri) -> Vec<(String, String)> {
 
 /// Reads filters, of which each may be there once.
 fn read_filter<T: DeserializeOwned>(uri: &Uri, pairs: &[(String, String)]) -> Result<T, Failure> {
+    if let Some((name, _)) = pairs.iter().find(|(_, value)| value.contains('\0')) {
+        let detail = "Text cannot have the character U+0000.";
+        let error = FieldError::parameter(name.clone(), "invalid_text", detail);
+        return Err(Problem::invalid(vec![error]).into());
+    }
     let mut query = form_urlencoded::Serializer::new(String::new());
     query.extend_pairs(pairs);
     let uri: Result<Uri, _> = format!("{}?{}", uri.path(), query.finish()).parse();

@@ -41,7 +41,9 @@ pub(super) async fn of(api: &Api, credentials: Credentials, now: WallTime) -> Re
             Ok(Principal::User(api.cache.session(&api.db, &claims, now).await?))
         }
         Credentials::Key { public, secret } => {
-            if !public.starts_with(PUBLIC_PREFIX) || public.len() > MAX_PUBLIC {
+            let strange = |byte: u8| !byte.is_ascii_alphanumeric() && byte != b'_';
+            if !public.starts_with(PUBLIC_PREFIX) || public.len() > MAX_PUBLIC || public.bytes().any(strange)
+            {
                 return Err(Failure::unauthenticated());
             }
             let principal = api.cache.key(&api.db, keys, &public, &secret, now).await?;

@@ -53,7 +53,10 @@ pub async fn register<T: Tx>(tx: &mut T, call: &Call, input: &Registration) -> R
             let to = known.email.unwrap_or(email);
             return Ok(Mail { to, message: Message::AlreadyRegistered });
         }
-        // Not verified yet: another link. The password stays the first one's, or a stranger could slip in theirs.
+        // Not verified yet, and one of the two may be a stranger: neither's password is kept. Who has the mail gets in, by a link to
+        // choose one.
+        let assign = vec![set("password", None::<String>), set("updated_at", call.now)];
+        tx.update::<User>(vec![is("id", known.id), null("verified_at")], assign).await?;
         known.id
     };
     let token = mail::issue(tx, call, user_id, Purpose::VerifyEmail).await?;

@@ -9,6 +9,7 @@ mod totp;
 
 use std::time::Instant;
 
+use hyper::StatusCode;
 use hyper::header::{HeaderMap, ORIGIN};
 use platform_core::Secret;
 use platform_core::problem::code;
@@ -20,6 +21,7 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(super) use account::User;
 
+use super::api::Api;
 use super::client_address;
 use super::context::Context;
 use super::failure::Failure;
@@ -54,20 +56,34 @@ fn account(email: &str) -> [u8; 32] {
     Sha256::digest(email.trim().to_lowercase()).into()
 }
 
-/// Checks the password of the person who asks, before something grave.
+/// The name in the back-off of the person who asks.
+fn own_account(ctx: &Context) -> [u8; 32] {
+    Sha256::digest(format!("{:?}", ctx.call.principal)).into()
+}
+
+/// Checks the password of the person who asks, before something grave. Counts as an attempt until [`settle`] says that all was right.
 async fn check_own_password(ctx: &Context, password: Secret) -> Result<Checked, Failure> {
-    let name: [u8; 32] = Sha256::digest(format!("{:?}", ctx.call.principal)).into();
+    limit(ctx)?;
+    let name = own_account(ctx);
     ctx.api.back_off.check(&name, Instant::now())?;
     let attempt = tenancy::user::attempt_self(&mut ctx.reader().await?, &ctx.call).await?;
     match ctx.api.passwords.run(move || attempt.check(&password)).await? {
-        Ok(checked) => {
-            ctx.api.back_off.succeeded(&name);
-            Ok(checked)
-        }
+        Ok(checked) => Ok(checked),
         Err(_) => {
             ctx.api.back_off.failed(name, Instant::now());
             Err(Failure::field("/password", "wrong_password", "This is not your password."))
         }
+    }
+}
+
+/// Forgets the person's failures once all was right, and counts a wrong code, or six digits could be tried out.
+fn settle<T>(api: &Api, name: [u8; 32], answer: &Result<T, Failure>) {
+    match answer {
+        Ok(_) => api.back_off.succeeded(&name),
+        Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => {
+            api.back_off.failed(name, Instant::now());
+        }
+        Err(_) => {}
     }
 }
 

@@ -107,6 +107,7 @@ async fn reset(Anybody(ctx): Anybody, Input(input): Input<Reset>) -> Result<Resp
 #[utoipa::path(post, path = "/v1/auth/password/change", operation_id = "change_password", tag = "accounts",
     request_body = Change, responses((status = 204, description = "The password is changed.")))]
 async fn change(ctx: Context, Input(input): Input<Change>) -> Result<Response, Failure> {
+    let name = super::own_account(&ctx);
     let checked = super::check_own_password(&ctx, input.password).await?;
     let password = ctx.api.passwords.run(move || password::hash(&input.new_password)).await??;
     let answer = ctx.change(StatusCode::NO_CONTENT, (checked, password), |tx, call, (checked, password)| {
@@ -117,7 +118,8 @@ async fn change(ctx: Context, Input(input): Input<Change>) -> Result<Response, F
             Ok(())
         })
     });
-    let answer = answer.await?;
+    let answer = answer.await;
+    super::settle(&ctx.api, name, &answer);
     ctx.api.mail_queued.notify_one();
-    Ok(answer)
+    answer
 }
