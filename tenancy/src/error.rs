@@ -12,7 +12,7 @@ use crate::quota::Resource;
 /// An error below, for the log; never for a client.
 pub type Cause = Arc<dyn std::error::Error + Send + Sync>;
 
-/// Why it was not done. Nothing was changed.
+/// Why it was not done. Nothing was changed, but for [`InDoubt`](Self::InDoubt).
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -58,6 +58,9 @@ pub enum Error {
     /// The database is away or busy. It passes.
     #[error("the store is not available: {0}")]
     Unavailable(#[source] Cause),
+    /// The database's answer to the commit was lost: whether it was done is not known.
+    #[error("whether it was done is not known: {0}")]
+    InDoubt(#[source] Cause),
     /// A fault of ours, or of who edited the database.
     #[error("internal: {0}")]
     Internal(#[source] Cause),
@@ -106,8 +109,15 @@ impl Error {
         matches!(self, Self::Unavailable(_))
     }
 
-    /// What a client is told. The causes of [`Unavailable`](Self::Unavailable) and [`Internal`](Self::Internal) are not in
-    /// it; whoever answers logs them.
+    /// The error below, which is the server's or its database's, and which whoever answers logs.
+    pub fn cause(&self) -> Option<&Cause> {
+        match self {
+            Self::Unavailable(cause) | Self::InDoubt(cause) | Self::Internal(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// What a client is told. The [cause](Self::cause) is not in it.
     pub fn problem(&self) -> Problem {
         match self {
             Self::Unauthenticated => {
@@ -130,6 +140,9 @@ impl Error {
                 .with("limit", *limit)
                 .with("current", *current),
             Self::Unavailable(_) => code::UNAVAILABLE.problem("Nothing was changed; try again in a moment."),
+            Self::InDoubt(_) => code::UNAVAILABLE.problem(
+                "Whether this was done is not known; look, or repeat it under the same idempotency key.",
+            ),
             Self::Internal(_) => code::INTERNAL.problem("A fault of the server; its log has it."),
         }
     }

@@ -12,12 +12,19 @@ use crate::{Call, Error, MailTokenId, UserId};
 
 /// A mail to be sent. Whoever called queues it in the same transaction, so that it is neither lost nor sent for nothing.
 #[must_use = "the mail is sent by the caller"]
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Mail {
     /// To which address.
     pub to: String,
     /// What it says.
     pub message: Message,
+}
+
+impl std::fmt::Debug for Mail {
+    /// Without the address.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mail").field("message", &self.message).finish_non_exhaustive()
+    }
 }
 
 /// What a mail says. Tokens go into links.

@@ -92,8 +92,7 @@ impl From<Problem> for Failure {
 
 impl From<tenancy::Error> for Failure {
     fn from(error: tenancy::Error) -> Self {
-        let ours = matches!(error, tenancy::Error::Internal(_) | tenancy::Error::Unavailable(_));
-        let cause = ours.then(|| error.to_string());
+        let cause = error.cause().map(|_| error.to_string());
         Self(Arc::new(Inner { problem: error.problem(), cause, headers: Vec::new() }))
     }
 }

@@ -6,6 +6,8 @@
 mod announce;
 mod statement;
 
+use std::sync::Arc;
+
 use platform_core::sql::{self, Db, Migration, Migrations};
 use platform_core::{AuditId, Event, WallTime};
 
@@ -53,10 +55,11 @@ impl Store for Db {
 
 impl From<sql::Error> for Error {
     fn from(error: sql::Error) -> Self {
-        if error.is_transient() || matches!(error, sql::Error::InDoubt(_) | sql::Error::Closed) {
-            Self::Unavailable(std::sync::Arc::new(error))
-        } else {
-            Self::Internal(std::sync::Arc::new(error))
+        match error {
+            sql::Error::InDoubt(_) => Self::InDoubt(Arc::new(error)),
+            sql::Error::Closed => Self::Unavailable(Arc::new(error)),
+            error if error.is_transient() => Self::Unavailable(Arc::new(error)),
+            error => Self::Internal(Arc::new(error)),
         }
     }
 }
