@@ -75,6 +75,10 @@ pub(crate) async fn take<T: Tx>(
     resource: Resource,
     amount: i64,
 ) -> Result<(), Error> {
+    if amount == 0 {
+        // Nothing fits even where more is used than a lowered limit allows.
+        return Ok(());
+    }
     let limit = access.limits(tx).await?.get(&resource).copied();
     let organization_id = access.organization_id;
     let id = key(organization_id, resource);

@@ -14,6 +14,7 @@ on_each_store!(
     a_deletion_makes_room,
     deleting_a_project_gives_its_streams_back_and_restoring_takes_them,
     a_lowered_limit_takes_nothing_away,
+    an_empty_project_comes_back_above_a_lowered_limit_of_streams,
     of_many_that_come_and_go_at_once_the_count_is_right,
     a_refusal_names_limit_and_level_and_leaves_nothing,
     plans_are_the_operators,
@@ -86,6 +87,18 @@ async fn deleting_a_project_gives_its_streams_back_and_restoring_takes_them<S: S
     assert_eq!(restored.streams, 2);
     w.stream(&owner, project_id, "Three").await.unwrap();
     assert!(matches!(w.stream(&owner, project_id, "Four").await, Err(Error::QuotaExceeded { .. })));
+}
+
+async fn an_empty_project_comes_back_above_a_lowered_limit_of_streams<S: Store>(w: World<S>) {
+    let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
+    let empty = ProjectInput { name: "Empty".to_owned(), ..ProjectInput::default() };
+    let empty = write!(w, &owner, [empty] | tx, call | project::create(tx, call, organization_id, &empty))
+        .unwrap()
+        .id;
+    write!(w, &owner, |tx, call| project::delete(tx, call, empty)).unwrap();
+    w.stream(&owner, project_id, "One").await.unwrap();
+    w.limit(organization_id, &[(Resource::Streams, 0)]).await;
+    write!(w, &Principal::Operator, |tx, call| project::restore(tx, call, empty)).unwrap();
 }
 
 async fn of_many_that_come_and_go_at_once_the_count_is_right<S: Store>(w: World<S>) {
