@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use platform_core::problem::code;
 use platform_core::{Code, FieldError, Problem};
@@ -32,6 +33,14 @@ pub enum Error {
         code: Code,
         /// A sentence that says what to do.
         detail: &'static str,
+    },
+    /// The caller has done this too often.
+    #[error("{detail}")]
+    RateLimited {
+        /// A sentence that says which limit.
+        detail: &'static str,
+        /// When it can be done again.
+        retry_after: Duration,
     },
     /// There is no such thing, or the caller may not know of it. The two cannot be told apart.
     #[error("there is no such thing")]
@@ -129,6 +138,9 @@ impl Error {
                 .problem(format!("This needs the permission `{}`.", permission.as_str()))
                 .with("permission", permission.as_str()),
             Self::Refused { code, detail } => code.problem(*detail),
+            Self::RateLimited { detail, retry_after } => {
+                code::RATE_LIMITED.problem(*detail).retry_after(*retry_after)
+            }
             Self::NotFound => code::NOT_FOUND.problem("There is no such thing, or it is not yours."),
             Self::Invalid(errors) => Problem::invalid(errors.clone()),
             Self::Conflict { key } => code::CONFLICT

@@ -12,7 +12,7 @@ use crate::mail::{self, Mail, Message};
 use crate::member::{self, Member, may_grant};
 use crate::organization::{self, Organization};
 use crate::page::{Page, PageRequest, page};
-use crate::store::{Entity, Tx, at_least, is, null, record, set};
+use crate::store::{Condition, Entity, Tx, at_least, is, null, record, set};
 use crate::user::User;
 use crate::{Call, Error, InvitationId, UserId};
 
@@ -20,6 +20,12 @@ use crate::{Call, Error, InvitationId, UserId};
 pub const VALID: Duration = Duration::from_secs(7 * 86_400);
 /// Open invitations of an organization, 100.
 const MAX_OPEN: u32 = 100;
+/// The time within which invitations are counted, a day.
+const DAY: Duration = Duration::from_secs(86_400);
+/// Invitations that an organization sends in a day, 200, those that were taken back or replaced included: each is a mail.
+const MAX_DAILY: u32 = 200;
+/// Invitations that are sent to one address in a day, 5, whoever sends them.
+const MAX_DAILY_TO_ONE: u32 = 5;
 
 record! {
     /// An invitation.
@@ -67,7 +73,8 @@ pub struct InvitationInput {
 ///
 /// # Errors
 ///
-/// See [`authorize`]; [`Error::Conflict`] when they are a member.
+/// See [`authorize`]; [`Error::Conflict`] when they are a member; [`Error::RateLimited`] beyond 200 a day of the organization, and 5
+/// a day to the address.
 pub async fn create<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -84,6 +91,10 @@ pub async fn create<T: Tx>(
     if is_member(tx, organization_id, &key).await? {
         return Err(Error::Conflict { key: "email" });
     }
+    let detail = "Your organization has sent 200 invitations within a day, which is as many as it may.";
+    daily(tx, call, is("organization_id", organization_id), MAX_DAILY, detail).await?;
+    let detail = "This address has got 5 invitations within a day, which is as many as it may.";
+    daily(tx, call, is("email_key", key.clone()), MAX_DAILY_TO_ONE, detail).await?;
     let open = vec![is("organization_id", organization_id), null("closed_at")];
     let close = vec![set("closed_at", call.now)];
     let mut replaced = open.clone();
@@ -112,6 +123,24 @@ pub async fn create<T: Tx>(
     let message =
         Message::Invitation { organization: access.organization()?.name.clone(), role: input.role, token };
     Ok((invitation, Mail { to: email, message }))
+}
+
+/// Refuses one more invitation when there have been `most` of this kind within a day.
+async fn daily<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    which: Condition,
+    most: u32,
+    detail: &'static str,
+) -> Result<(), Error> {
+    let filter = vec![which, at_least("created_at", call.now.minus(DAY))];
+    let sent: Vec<Invitation> = tx.list(filter, most).await?;
+    match sent.iter().map(|invitation| invitation.created_at).min() {
+        Some(oldest) if sent.len() >= most as usize => {
+            Err(Error::RateLimited { detail, retry_after: oldest.plus(DAY).since(call.now) })
+        }
+        _ => Ok(()),
+    }
 }
 
 async fn is_member<T: Tx>(tx: &mut T, organization_id: OrganizationId, key: &str) -> Result<bool, Error> {

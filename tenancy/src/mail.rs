@@ -6,7 +6,7 @@ use platform_core::{Secret, WallTime};
 
 use crate::authority::Role;
 use crate::error::INVALID_TOKEN;
-use crate::store::{Tx, at_least, is, named, null, record, set};
+use crate::store::{Condition, Tx, at_least, is, named, null, record, set};
 use crate::vault::DataKey;
 use crate::{Call, Error, MailTokenId, UserId};
 
@@ -125,6 +125,29 @@ pub(crate) async fn issue<T: Tx>(
     Ok(token)
 }
 
+fn invalid() -> Error {
+    Error::refused(INVALID_TOKEN, "The link was used or has expired; ask for another one.")
+}
+
+fn usable(call: &Call, token: &Secret, purpose: Purpose) -> Vec<Condition> {
+    vec![
+        is("token", stored(call, token)),
+        is("purpose", purpose),
+        null("used_at"),
+        at_least("expires_at", call.now),
+    ]
+}
+
+/// Finds a token that can be used.
+pub(crate) async fn find<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    token: &Secret,
+    purpose: Purpose,
+) -> Result<MailToken, Error> {
+    tx.find(usable(call, token, purpose)).await?.ok_or_else(invalid)
+}
+
 /// Uses up a token; whose it was.
 pub(crate) async fn redeem<T: Tx>(
     tx: &mut T,
@@ -132,15 +155,9 @@ pub(crate) async fn redeem<T: Tx>(
     token: &Secret,
     purpose: Purpose,
 ) -> Result<UserId, Error> {
-    let invalid = || Error::refused(INVALID_TOKEN, "The link was used or has expired; ask for another one.");
-    let filter = vec![
-        is("token", stored(call, token)),
-        is("purpose", purpose),
-        null("used_at"),
-        at_least("expires_at", call.now),
-    ];
-    let found: MailToken = tx.find(filter.clone()).await?.ok_or_else(invalid)?;
-    if tx.update::<MailToken>(filter, vec![set("used_at", call.now)]).await? == 0 {
+    let found = find(tx, call, token, purpose).await?;
+    let used = vec![set("used_at", call.now)];
+    if tx.update::<MailToken>(usable(call, token, purpose), used).await? == 0 {
         return Err(invalid());
     }
     Ok(found.user_id)

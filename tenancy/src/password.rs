@@ -6,6 +6,7 @@
 use argon2::password_hash::{PasswordHasher as _, PasswordVerifier as _};
 use argon2::{Algorithm, Argon2, Params, Version};
 use platform_core::Secret;
+use serde::{Deserialize, Serialize};
 
 use crate::Error;
 
@@ -25,8 +26,8 @@ pub const MAX: usize = 256;
 const NOBODY: &str =
     "$argon2id$v=19$m=19456,t=2,p=1$cHVsc2UgdGVuYW5jeSAxNg$AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
 
-/// A password's hash, as a PHC string.
-#[derive(Clone, PartialEq, Eq)]
+/// A password's hash, as a PHC string. It serializes, so that a driver can keep it, sealed, until it is used.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PasswordHash(String);
 
 impl PasswordHash {
@@ -48,20 +49,27 @@ fn argon2() -> Argon2<'static> {
     Argon2::new(Algorithm::Argon2id, Version::V0x13, params)
 }
 
+/// Whether a password can be chosen, which costs nothing. `pointer` names the field.
+///
+/// # Errors
+///
+/// [`Error::Invalid`] when it is shorter than [`MIN`] or longer than [`MAX`].
+pub fn check(password: &Secret, pointer: &'static str) -> Result<(), Error> {
+    let text = password.expose_str().unwrap_or_default();
+    match text.chars().count() {
+        ..MIN => Err(Error::field(pointer, "too_short", "A password has at least 10 characters.")),
+        MIN..=MAX => Ok(()),
+        _ => Err(Error::field(pointer, "too_long", "A password has at most 256 characters.")),
+    }
+}
+
 /// Hashes a password that somebody has chosen.
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for `/password` when it is shorter than [`MIN`] or longer than [`MAX`], before anything is computed.
+/// See [`check`], for `/password`; before anything is computed.
 pub fn hash(password: &Secret) -> Result<PasswordHash, Error> {
-    let text = password.expose_str().unwrap_or_default();
-    let characters = text.chars().count();
-    if characters < MIN {
-        return Err(Error::field("/password", "too_short", "A password has at least 10 characters."));
-    }
-    if characters > MAX {
-        return Err(Error::field("/password", "too_long", "A password has at most 256 characters."));
-    }
+    check(password, "/password")?;
     let salt = Secret::random(SALT);
     let hash = argon2().hash_password_with_salt(password.expose(), salt.expose());
     hash.map(|hash| PasswordHash(hash.to_string())).map_err(|error| Error::internal(error.to_string()))

@@ -4,79 +4,48 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use lettre::message::Mailbox;
-use lettre::transport::smtp::AsyncSmtpTransport;
-use lettre::{AsyncTransport as _, Message, Tokio1Executor};
+use lettre::{AsyncTransport as _, Message};
 use platform_core::WallTime;
 use tokio::sync::Notify;
 
-use super::queue::{self, Due};
+use super::queue::{self, Claim, Due};
+use super::refusal::Refusal;
+use super::server::{SenderError, Server};
 use super::text;
 use crate::config::Config;
 use crate::v1::Api;
 
 /// How often the queue is looked at when nobody has called, for mails that were put off.
 const LOOK_EVERY: Duration = Duration::from_secs(15);
-/// How long an SMTP server may take for a mail, 60 s.
-const PATIENCE: Duration = Duration::from_secs(60);
 
-/// How mails leave.
-pub(crate) enum Sender {
-    /// Over SMTP.
-    Smtp {
-        /// The connection to the server.
-        transport: Box<AsyncSmtpTransport<Tokio1Executor>>,
-        /// Who sends.
-        from: Mailbox,
-    },
-    /// Into the log.
-    Log,
-}
-
-/// Why mails cannot be sent as configured.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum SenderError {
-    /// The URL of the SMTP server.
-    #[error("mail.smtp_url is not usable: {0}")]
-    Url(lettre::transport::smtp::Error),
-    /// TLS was not asked for, and the server is not this machine.
-    #[error("mail.smtp_url would send mails and the password in the clear; use smtps:// or ?tls=required")]
-    Insecure,
-    /// The sender.
-    #[error("mail.from is not an address such as `Pulse <pulse@example.org>`")]
-    From,
-}
+/// How mails leave: by a server, or into the log where there is none.
+pub(crate) struct Sender(Option<Box<Server>>);
 
 impl Sender {
     /// The sender that is configured.
     pub(crate) fn new(config: &Config) -> Result<Self, SenderError> {
-        let Some(url) = &config.mail.smtp_url else { return Ok(Self::Log) };
-        let from = config.mail.from.as_deref().and_then(|from| from.parse().ok()).ok_or(SenderError::From)?;
-        let url = url.expose();
-        let local = ["smtp://localhost", "smtp://127.0.0.1", "smtp://[::1]"];
-        let secure = url.starts_with("smtps://") || url.contains("tls=required");
-        if !secure && !local.iter().any(|place| url.starts_with(place)) {
-            return Err(SenderError::Insecure);
+        if let Some(server) = Server::of(&config.mail)? {
+            return Ok(Self(Some(Box::new(server))));
         }
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(SenderError::Url)?;
-        Ok(Self::Smtp { transport: Box::new(builder.timeout(Some(PATIENCE)).build()), from })
+        tracing::warn!(
+            "mail.smtp_url is not set: mails are written to this log, with the links that reset passwords; for \
+             development alone"
+        );
+        Ok(Self(None))
     }
 
-    /// Sends one mail; an error says whether it is for good.
-    async fn send(&self, due: &Due, base: &str) -> Result<(), (bool, String)> {
+    /// Sends one mail.
+    async fn send(&self, due: &Due, base: &str) -> Result<(), Refusal> {
         let text = text::of(&due.content, base);
-        let (transport, from) = match self {
-            Self::Smtp { transport, from } => (transport, from),
-            Self::Log => {
-                let (to, subject, body) = (&due.to, text.subject, text.body);
-                tracing::info!("mail to {to}, in the log as mail.smtp_url is not set: {subject}\n\n{body}");
-                return Ok(());
-            }
+        let Some(server) = &self.0 else {
+            let (to, subject, body) = (&due.to, text.subject, text.body);
+            tracing::info!("mail to {to}, in the log as mail.smtp_url is not set: {subject}\n\n{body}");
+            return Ok(());
         };
-        let to: Mailbox = due.to.parse().map_err(|_| (true, "not an address".to_owned()))?;
-        let message = Message::builder().from(from.clone()).to(to).subject(text.subject).body(text.body);
-        let message = message.map_err(|error| (true, error.to_string()))?;
-        let sent = transport.send(message).await;
-        sent.map(drop).map_err(|error| (error.is_permanent(), error.to_string()))
+        let to: Mailbox = due.to.parse().map_err(|_| Refusal::unsendable("its address is none"))?;
+        let message = Message::builder().from(server.from.clone()).to(to).subject(text.subject);
+        let message = message.body(text.body).map_err(|_| Refusal::unsendable("it cannot be composed"))?;
+        server.transport.send(message).await.map(drop).map_err(|error| Refusal::of(&error))
     }
 }
 
@@ -106,14 +75,22 @@ async fn next(api: &Arc<Api>, sender: &Sender) -> Result<bool, tenancy::Error> {
     let claim = (Arc::clone(api), now());
     let due =
         api.db.write(claim, |tx, (api, now)| Box::pin(queue::claim(tx, api.tenancy.keys(), *now))).await?;
-    let Some(due) = due else { return Ok(false) };
+    let due = match due {
+        Claim::Nothing => return Ok(false),
+        Claim::Unreadable => {
+            tracing::error!("a queued mail does not unseal, and is gone");
+            return Ok(true);
+        }
+        Claim::Mail(due) => due,
+    };
     let outcome = sender.send(&due, &base(&api.config())).await;
     match &outcome {
         Ok(()) => tracing::debug!("a mail was sent"),
         // Without the address, which is personal.
-        Err((for_good, error)) => tracing::warn!(for_good, %error, "a mail could not be sent"),
+        Err(refusal) if refusal.for_good => tracing::warn!("a mail is given up: {refusal}"),
+        Err(refusal) => tracing::warn!("a mail was not sent, and is tried again: {refusal}"),
     }
-    let job = (due, outcome.err().map(|(for_good, _)| for_good), now());
+    let job = (due, outcome.err().map(|refusal| refusal.for_good), now());
     api.db
         .write(job, |tx, (due, failed, now)| {
             Box::pin(async move {

@@ -2,7 +2,7 @@
 
 use std::time::SystemTime;
 
-use platform_core::sql::Db;
+use platform_core::sql::{Db, Tx};
 use platform_core::{OrganizationId, Secret};
 use serde_json::{Value, json};
 use tenancy::organization::{self, OrganizationFilter};
@@ -11,7 +11,9 @@ use tenancy::{Call, Error, MAX_LIMIT, PageRequest, Principal, Tenancy, UserId, p
 
 use super::{Answer, Request};
 use crate::config::Config;
+use crate::mail;
 use crate::platform;
+use crate::v1::account_requests;
 
 /// Carries out a request.
 pub(super) async fn execute(db: &Db, tenancy: &Tenancy, config: &Config, request: Request) -> Answer {
@@ -154,10 +156,20 @@ async fn export(db: &Db, call: &Call, user: &str) -> Result<Value, String> {
 
 async fn erase(db: &Db, call: Call, user: &str) -> Result<Value, String> {
     let id = find_user(db, &call, user).await?;
-    db.write((call, id), |tx, (call, id)| Box::pin(user::erase(tx, call, *id))).await.map_err(reason)?;
+    db.write((call, id), |tx, (call, id)| Box::pin(erase_all(tx, call, *id))).await.map_err(reason)?;
     // What was erased is still in the log of SQLite until that is emptied.
     db.truncate_log().await.map_err(|error| format!("erased, but the log was not emptied: {error}"))?;
     Ok(json!({ "erased": id }))
+}
+
+/// Erases a person, and what waits to be sent or done for them.
+async fn erase_all(tx: &mut Tx, call: &Call, id: UserId) -> Result<(), Error> {
+    let email = user::read(tx, call, id).await?.email;
+    user::erase(tx, call, id).await?;
+    let Some(email) = email else { return Ok(()) };
+    let recipient = mail::recipient(call.keys(), &email);
+    mail::forget(tx, &recipient).await?;
+    account_requests::forget(tx, &recipient).await
 }
 
 async fn rotate_master_key(db: &Db, config: &Config) -> Result<Value, String> {

@@ -17,7 +17,7 @@ use tenancy::vault::{MasterKey, VaultError};
 
 use crate::config::Config;
 use crate::mail::{self, Sender, SenderError};
-use crate::v1::Api;
+use crate::v1::{self, Api};
 
 pub use master_key::MasterKeyError;
 
@@ -111,8 +111,18 @@ pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, Pla
     tokio::spawn(jobs::follow(Arc::downgrade(&api), changes));
     tokio::spawn(jobs::each_minute(Arc::downgrade(&api)));
     tokio::spawn(jobs::purge(Arc::downgrade(&api)));
+    tokio::spawn(v1::account_requests::run(Arc::downgrade(&api), Arc::clone(&api.requested)));
     tokio::spawn(mail::run(Arc::downgrade(&api), Arc::clone(&api.mail_queued), sender));
     Ok(api)
+}
+
+/// An empty database in memory, unlocked.
+#[cfg(test)]
+pub(crate) async fn in_memory(now: WallTime) -> (Db, Tenancy) {
+    let db = Db::open(sql::Config::new(Location::Memory)).await.unwrap();
+    db.migrate(now, &[MIGRATIONS, schema::MIGRATIONS]).await.unwrap();
+    let tenancy = Tenancy::open(&db, &MasterKey::generate(), now).await.unwrap();
+    (db, tenancy)
 }
 
 /// Writes down what was counted, carries out what was taken and closes the database.

@@ -9,7 +9,7 @@ use tenancy::cache::Cache;
 use tenancy::settings::Settings;
 use tenancy::{ApiKeyId, Tenancy};
 
-use super::backoff::BackOff;
+use super::backoff::{self, BackOff};
 use super::failure::Failure;
 use super::idempotency::InFlight;
 use super::limits::{Limits, Rates};
@@ -26,8 +26,13 @@ pub(crate) struct Api {
     pub(crate) tenancy: Tenancy,
     /// Wakes who sends mails.
     pub(crate) mail_queued: Arc<tokio::sync::Notify>,
+    /// Wakes who carries out what was left to be done after an answer.
+    pub(crate) requested: Arc<tokio::sync::Notify>,
     pub(super) limits: Limits,
-    pub(super) back_off: BackOff,
+    /// Wrong passwords, by account.
+    pub(super) wrong_passwords: BackOff,
+    /// Mails that anybody can have sent, by address.
+    pub(super) wanted_mails: BackOff,
     pub(super) in_flight: InFlight,
     pub(super) cache: Cache,
     pub(super) used: Used,
@@ -53,8 +58,10 @@ impl Api {
             db,
             tenancy,
             mail_queued: Arc::default(),
+            requested: Arc::default(),
             limits: Limits::new(rates),
-            back_off: BackOff::default(),
+            wrong_passwords: BackOff::new(backoff::PASSWORDS),
+            wanted_mails: BackOff::new(backoff::MAILS),
             in_flight: InFlight::default(),
             cache: Cache::new(),
             used: Used::default(),
@@ -90,6 +97,7 @@ impl Api {
     /// Forgets callers who have their full allowance again.
     pub(crate) fn sweep(&self) {
         self.limits.sweep();
-        self.back_off.sweep(Instant::now());
+        self.wrong_passwords.sweep(Instant::now());
+        self.wanted_mails.sweep(Instant::now());
     }
 }

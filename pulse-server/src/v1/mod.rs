@@ -34,4 +34,5 @@ mod streams;
 mod usage;
 
 pub(crate) use api::Api;
+pub(crate) use auth::requests as account_requests;
 pub(crate) use pipeline::V1;

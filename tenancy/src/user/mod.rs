@@ -11,7 +11,7 @@ pub use account::{me, rename};
 pub use erase::{erase, export};
 pub use login::{Attempt, Checked, attempt, attempt_self, change_password};
 pub use operate::{UserFilter, list_all, read, set_admin, suspend};
-pub use register::{Registration, create, forgot, register, reset, verify_email};
+pub use register::{Registration, check, check_reset, create, forgot, register, reset, verify_email};
 
 use platform_core::WallTime;
 

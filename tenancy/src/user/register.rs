@@ -1,6 +1,7 @@
 //! Registering, showing that an address is one's own, forgotten passwords. None of it tells who has an account.
 
 use platform_core::{Secret, WallTime};
+use serde::{Deserialize, Serialize};
 
 use super::{User, about};
 use crate::error::REGISTRATIONS_CLOSED;
@@ -10,8 +11,8 @@ use crate::password::PasswordHash;
 use crate::store::{Tx, is, null, set};
 use crate::{Call, Error, UserId, authority, session, settings};
 
-/// Somebody who wants an account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// Somebody who wants an account. It serializes, so that a driver can keep it, sealed, until it is carried out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Registration {
     /// Their address.
     pub email: String,
@@ -23,12 +24,22 @@ pub struct Registration {
 
 impl Registration {
     fn check(&self) -> Result<(String, String), Error> {
-        let mut fields = Fields::new();
-        let email = fields.email("/email", &self.email);
-        let name = fields.name("/name", &self.name);
-        fields.check()?;
-        Ok((email, name))
+        check(&self.email, Some(&self.name)).map(|(email, name)| (email, name.unwrap_or_default()))
     }
+}
+
+/// Whether an address, and a name, can be somebody's: both as they are stored. It costs nothing, so it comes before a password is
+/// hashed.
+///
+/// # Errors
+///
+/// [`Error::Invalid`].
+pub fn check(email: &str, name: Option<&str>) -> Result<(String, Option<String>), Error> {
+    let mut fields = Fields::new();
+    let email = fields.email("/email", email);
+    let name = name.map(|name| fields.name("/name", name));
+    fields.check()?;
+    Ok((email, name))
 }
 
 /// Registers somebody. Whoever has an account already gets a mail that says so, so that the answer is the same for all.
@@ -137,6 +148,15 @@ pub async fn forgot<T: Tx>(tx: &mut T, call: &Call, email: &str) -> Result<Optio
     let Some(to) = user.email else { return Ok(None) };
     let token = mail::issue(tx, call, user.id, Purpose::ResetPassword).await?;
     Ok(Some(Mail { to, message: Message::ResetPassword { token } }))
+}
+
+/// Whether a token to choose another password can be used at present, which is looked at before the password is hashed.
+///
+/// # Errors
+///
+/// [`Error::Refused`] with the code `invalid_token`.
+pub async fn check_reset<T: Tx>(tx: &mut T, call: &Call, token: &Secret) -> Result<(), Error> {
+    mail::find(tx, call, token, Purpose::ResetPassword).await.map(drop)
 }
 
 /// Sets another password by the token that was sent. All logins end. It shows that the address is the person's, too.

@@ -18,6 +18,7 @@ on_each_store!(
     an_invitation_is_for_one_person_once,
     an_invitation_expires_and_can_be_revoked,
     a_second_invitation_replaces_the_first,
+    invitations_of_a_day_are_bounded_for_the_address_and_for_the_organization,
 );
 
 async fn the_last_owner_stays<S: Store>(w: World<S>) {
@@ -114,7 +115,7 @@ async fn an_invitation_is_for_one_person_once<S: Store>(w: World<S>) {
     let (owner, organization_id, _) = w.tenant("a@example.org").await;
     let input = InvitationInput { email: "B@example.org".to_owned(), role: Role::Developer };
     let (_, mail) =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let token = token_of(&mail.message);
     let other = w.user("c@example.org").await;
@@ -126,7 +127,7 @@ async fn an_invitation_is_for_one_person_once<S: Store>(w: World<S>) {
     let again = write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token));
     assert!(refused(&again.unwrap_err(), INVALID_TOKEN));
     let member =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
     assert!(matches!(member, Err(Error::Conflict { key: "email" })));
 }
 
@@ -135,7 +136,7 @@ async fn an_invitation_expires_and_can_be_revoked<S: Store>(mut w: World<S>) {
     let meant = w.user("b@example.org").await;
     let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
     let (revoked, mail) =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let id = revoked.id;
     let (stranger, ..) = w.tenant("x@example.org").await;
@@ -145,11 +146,47 @@ async fn an_invitation_expires_and_can_be_revoked<S: Store>(mut w: World<S>) {
     let token = token_of(&mail.message);
     assert!(write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_err());
     let (_, mail) =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     w.pass(invitation::VALID + Duration::from_millis(1));
     let token = token_of(&mail.message);
     assert!(write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_err());
+}
+
+async fn invitations_of_a_day_are_bounded_for_the_address_and_for_the_organization<S: Store>(
+    mut w: World<S>,
+) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let (other, other_organization, _) = w.tenant("x@example.org").await;
+    let to = |number: u32| InvitationInput { email: format!("b{number}@example.org"), role: Role::Viewer };
+    let input = to(0);
+    for _ in 0..5 {
+        let sent =
+            let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        let id = sent.unwrap().0.id;
+        write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, id)).unwrap();
+        w.pass(Duration::from_secs(60));
+    }
+    for (who, organization_id) in [(&owner, organization_id), (&other, other_organization)] {
+        let sixth =
+            write!(w, who, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        let Err(Error::RateLimited { retry_after, .. }) = sixth else { panic!("{sixth:?}") };
+        assert_eq!(retry_after, Duration::from_secs(86_400 - 5 * 60), "until the first is a day old");
+    }
+    for number in 1..=195 {
+        let input = to(number);
+        let sent =
+            let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        let id = sent.unwrap().0.id;
+        write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, id)).unwrap();
+    }
+    let input = to(196);
+    let beyond =
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+    assert!(matches!(beyond, Err(Error::RateLimited { .. })), "{beyond:?}");
+    let _ = write!(w, &other, [input] | tx, call | invitation::create(tx, call, other_organization, &input)).unwrap();
+    w.pass(Duration::from_secs(86_400));
+    let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input)).unwrap();
 }
 
 async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
@@ -157,10 +194,10 @@ async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
     let meant = w.user("b@example.org").await;
     let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
     let (_, first) =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let (_, second) =
-        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let open =
         read!(w, &owner, |tx, call| invitation::list(tx, call, organization_id, PageRequest::default()))

@@ -1,17 +1,17 @@
 //! `/v1/auth/register` and `/v1/auth/me`.
 
-use axum::response::Response;
+use axum::response::{IntoResponse as _, Response};
 use hyper::StatusCode;
 use platform_core::{Secret, WallTime};
 use serde::{Deserialize, Serialize};
 use tenancy::user::{self, Registration};
-use tenancy::{UserId, password};
+use tenancy::{Error, REGISTRATIONS_CLOSED, UserId, password};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Accepted;
-use crate::mail;
+use super::requests::Request;
 use crate::v1::body::{Input, given};
 use crate::v1::context::{Anybody, Context};
 use crate::v1::failure::Failure;
@@ -90,19 +90,26 @@ struct UpdateMe {
 async fn register(Anybody(ctx): Anybody, Input(input): Input<Register>) -> Result<Response, Failure> {
     super::limit(&ctx)?;
     let Register { email, password, name } = input;
-    // Whoever asks and whatever is there already: it takes one hash.
-    let password = ctx.api.passwords.run(move || password::hash(&password)).await??;
-    let registration = Registration { email, name, password };
-    let answer = ctx.change(StatusCode::ACCEPTED, registration, |tx, call, registration| {
-        Box::pin(async move {
-            let mail = user::register(tx, call, registration).await?;
-            mail::enqueue(tx, call, &mail).await?;
-            Ok(Accepted { detail: "Follow the link in the mail that was sent." })
-        })
-    });
-    let answer = answer.await?;
-    ctx.api.mail_queued.notify_one();
-    Ok(answer)
+    // What is refused for everybody costs no hash.
+    let (email, name) = user::check(&email, Some(&name))?;
+    password::check(&password, "/password")?;
+    if !ctx.api.settings().await?.registrations {
+        let detail = "Ask the operator of this server for an account.";
+        return Err(Error::Refused { code: REGISTRATIONS_CLOSED, detail }.into());
+    }
+    let counted = super::count_mail(&ctx, "register", &email)?;
+    // Whoever asks and whatever is there already: it takes one hash, and one row.
+    let password = match ctx.api.passwords.run(move || password::hash(&password)).await {
+        Ok(hashed) => hashed?,
+        Err(failure) => {
+            counted.undo();
+            return Err(failure);
+        }
+    };
+    let registration = Registration { email, name: name.unwrap_or_default(), password };
+    super::queue(&ctx, counted, Request::Register(registration)).await?;
+    let accepted = Accepted { detail: "Follow the link in the mail that was sent." };
+    Ok((StatusCode::ACCEPTED, axum::Json(accepted)).into_response())
 }
 
 /// Your account

@@ -100,18 +100,14 @@ async fn login(
         super::check_origin(&ctx, &headers)?;
     }
     super::limit(&ctx)?;
-    let account = super::account(&email);
-    ctx.api.back_off.check(&account, Instant::now())?;
+    // Counted before it is checked, so that a queue full of guesses is not let through at once.
+    let counted = ctx.api.wrong_passwords.begin(super::account(&email), Instant::now())?;
     let without_code = code.is_none();
     let tokens = attempt(&ctx, &email, password, code).await;
     match &tokens {
-        Ok(_) => ctx.api.back_off.succeeded(&account),
-        Err(failure) if failure.code() == SECOND_FACTOR_REQUIRED && without_code => {}
-        // A wrong code counts too, or six digits could be tried out.
-        Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => {
-            ctx.api.back_off.failed(account, Instant::now());
-        }
-        Err(_) => {}
+        // The password was right, and no code was tried.
+        Err(failure) if failure.code() == SECOND_FACTOR_REQUIRED && without_code => counted.undo(),
+        _ => super::settle(counted, &tokens),
     }
     answer(&tokens?, ctx.call.now, cookie)
 }

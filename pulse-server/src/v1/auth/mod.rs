@@ -5,6 +5,7 @@ mod cookie;
 mod email;
 mod login;
 mod password;
+pub(crate) mod requests;
 mod totp;
 
 use std::time::Instant;
@@ -21,10 +22,11 @@ use utoipa_axum::router::OpenApiRouter;
 
 pub(super) use account::User;
 
-use super::api::Api;
+use super::backoff::Attempt;
 use super::client_address;
 use super::context::Context;
 use super::failure::Failure;
+use requests::Request;
 
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
@@ -56,35 +58,52 @@ fn account(email: &str) -> [u8; 32] {
     Sha256::digest(email.trim().to_lowercase()).into()
 }
 
-/// The name in the back-off of the person who asks.
+/// The name in the back-off of the person who asks, by this login of theirs: whoever has stolen it does not make the owner wait.
 fn own_account(ctx: &Context) -> [u8; 32] {
     Sha256::digest(format!("{:?}", ctx.call.principal)).into()
 }
 
-/// Checks the password of the person who asks, before something grave. Counts as an attempt until [`settle`] says that all was right.
-async fn check_own_password(ctx: &Context, password: Secret) -> Result<Checked, Failure> {
+/// Checks the password of the person who asks, before something grave. It counts as an attempt until [`settle`] says otherwise.
+async fn check_own_password(ctx: &Context, password: Secret) -> Result<(Checked, Attempt<'_>), Failure> {
     limit(ctx)?;
-    let name = own_account(ctx);
-    ctx.api.back_off.check(&name, Instant::now())?;
-    let attempt = tenancy::user::attempt_self(&mut ctx.reader().await?, &ctx.call).await?;
-    match ctx.api.passwords.run(move || attempt.check(&password)).await? {
-        Ok(checked) => Ok(checked),
-        Err(_) => {
-            ctx.api.back_off.failed(name, Instant::now());
-            Err(Failure::field("/password", "wrong_password", "This is not your password."))
+    let counted = ctx.api.wrong_passwords.begin(own_account(ctx), Instant::now())?;
+    let checked = async {
+        let attempt = tenancy::user::attempt_self(&mut ctx.reader().await?, &ctx.call).await?;
+        ctx.api.passwords.run(move || attempt.check(&password)).await
+    };
+    match checked.await {
+        Ok(Ok(checked)) => Ok((checked, counted)),
+        Ok(Err(_)) => Err(Failure::field("/password", "wrong_password", "This is not your password.")),
+        Err(failure) => {
+            counted.undo();
+            Err(failure)
         }
     }
 }
 
-/// Forgets the person's failures once all was right, and counts a wrong code, or six digits could be tried out.
-fn settle<T>(api: &Api, name: [u8; 32], answer: &Result<T, Failure>) {
+/// Forgets a person's attempts once all was right; leaves this one counted where password or code was wrong, or six digits could be
+/// tried out; and takes it back where it was neither.
+fn settle<T>(counted: Attempt<'_>, answer: &Result<T, Failure>) {
     match answer {
-        Ok(_) => api.back_off.succeeded(&name),
-        Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => {
-            api.back_off.failed(name, Instant::now());
-        }
-        Err(_) => {}
+        Ok(_) => counted.succeeded(),
+        Err(failure) if failure.status() == StatusCode::UNAUTHORIZED => drop(counted),
+        Err(_) => counted.undo(),
     }
+}
+
+/// Counts a mail that is asked for, as what and to which address: whoever asks, and whether there is an account or not.
+fn count_mail<'a>(ctx: &'a Context, kind: &str, email: &str) -> Result<Attempt<'a>, Failure> {
+    let name = Sha256::digest(format!("{kind}\n{}", email.trim().to_lowercase()));
+    ctx.api.wanted_mails.begin(name.into(), Instant::now())
+}
+
+/// Writes down what is to be done after the answer. What could not be written does not count.
+async fn queue(ctx: &Context, counted: Attempt<'_>, request: Request) -> Result<(), Failure> {
+    let queued = requests::queue(ctx, request).await;
+    if queued.is_err() {
+        counted.undo();
+    }
+    queued
 }
 
 /// Refuses a request with a cookie that another site's page sends. `SameSite=Strict` keeps browsers from it already; this

@@ -4,12 +4,13 @@ use axum::response::{IntoResponse, Response};
 use hyper::StatusCode;
 use platform_core::Secret;
 use serde::Deserialize;
-use tenancy::{password, user};
+use tenancy::{Error, Principal, password, user};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::Accepted;
+use super::requests::Request;
 use crate::mail;
 use crate::v1::body::Input;
 use crate::v1::context::{Anybody, Context};
@@ -58,23 +59,9 @@ struct Change {
     security(()), request_body = Forgot, responses((status = 202, body = Accepted)))]
 async fn forgot(Anybody(ctx): Anybody, Input(input): Input<Forgot>) -> Result<Response, Failure> {
     super::limit(&ctx)?;
-    let call = ctx.call.clone();
-    let api = std::sync::Arc::clone(&ctx.api);
-    // After the answer, so that its time does not tell whether there is an account.
-    tokio::spawn(async move {
-        let queued = api.db.write((call, input), |tx, (call, input)| {
-            Box::pin(async move {
-                if let Some(mail) = user::forgot(tx, call, &input.email).await? {
-                    mail::enqueue(tx, call, &mail).await?;
-                }
-                Ok::<_, tenancy::Error>(())
-            })
-        });
-        match queued.await {
-            Ok(()) => api.mail_queued.notify_one(),
-            Err(error) => tracing::error!(%error, "a link to reset a password was not queued"),
-        }
-    });
+    let (email, _) = user::check(&input.email, None)?;
+    let counted = super::count_mail(&ctx, "forgot", &email)?;
+    super::queue(&ctx, counted, Request::Forgot { email }).await?;
     let detail = "If the address has an account, follow the link in the mail that was sent.";
     Ok((StatusCode::ACCEPTED, axum::Json(Accepted { detail })).into_response())
 }
@@ -87,18 +74,26 @@ async fn forgot(Anybody(ctx): Anybody, Input(input): Input<Forgot>) -> Result<Re
 async fn reset(Anybody(ctx): Anybody, Input(input): Input<Reset>) -> Result<Response, Failure> {
     super::limit(&ctx)?;
     let Reset { token, password } = input;
+    // A token that is none costs no hash.
+    user::check_reset(&mut ctx.reader().await?, &ctx.call, &token).await?;
     let password = ctx.api.passwords.run(move || password::hash(&password)).await??;
-    let answer = ctx.change(StatusCode::NO_CONTENT, (token, password), |tx, call, (token, password)| {
+    let mut call = ctx.call.clone();
+    call.principal = Principal::Anonymous;
+    let owner = ctx.api.db.write((call, token, password), |tx, (call, token, password)| {
         Box::pin(async move {
-            if let Some(mail) = user::reset(tx, call, token, password).await? {
-                mail::enqueue(tx, call, &mail).await?;
+            let mail = user::reset(tx, call, token, password).await?;
+            if let Some(mail) = &mail {
+                mail::enqueue_notice(tx, call, mail).await?;
             }
-            Ok(())
+            Ok::<_, Error>(mail.map(|mail| mail.to))
         })
     });
-    let answer = answer.await?;
+    if let Some(owner) = owner.await? {
+        // Whoever has the mail is the owner, whom others' wrong passwords shall not keep out.
+        ctx.api.wrong_passwords.forgive(&super::account(&owner));
+    }
     ctx.api.mail_queued.notify_one();
-    Ok(answer)
+    Ok(StatusCode::NO_CONTENT.into_response())
 }
 
 /// Change your password
@@ -107,19 +102,27 @@ async fn reset(Anybody(ctx): Anybody, Input(input): Input<Reset>) -> Result<Resp
 #[utoipa::path(post, path = "/v1/auth/password/change", operation_id = "change_password", tag = "accounts",
     request_body = Change, responses((status = 204, description = "The password is changed.")))]
 async fn change(ctx: Context, Input(input): Input<Change>) -> Result<Response, Failure> {
-    let name = super::own_account(&ctx);
-    let checked = super::check_own_password(&ctx, input.password).await?;
-    let password = ctx.api.passwords.run(move || password::hash(&input.new_password)).await??;
+    // What cannot be chosen costs no hash.
+    password::check(&input.new_password, "/new_password")?;
+    let (checked, counted) = super::check_own_password(&ctx, input.password).await?;
+    let hashed = ctx.api.passwords.run(move || password::hash(&input.new_password)).await;
+    let password = match hashed {
+        Ok(hashed) => hashed?,
+        Err(failure) => {
+            counted.undo();
+            return Err(failure);
+        }
+    };
     let answer = ctx.change(StatusCode::NO_CONTENT, (checked, password), |tx, call, (checked, password)| {
         Box::pin(async move {
             if let Some(mail) = user::change_password(tx, call, checked, password).await? {
-                mail::enqueue(tx, call, &mail).await?;
+                mail::enqueue_notice(tx, call, &mail).await?;
             }
             Ok(())
         })
     });
     let answer = answer.await;
-    super::settle(&ctx.api, name, &answer);
+    super::settle(counted, &answer);
     ctx.api.mail_queued.notify_one();
     answer
 }

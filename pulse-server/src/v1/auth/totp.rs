@@ -86,12 +86,11 @@ async fn confirm(ctx: Context, Input(input): Input<TotpCode>) -> Result<Response
 #[utoipa::path(post, path = "/v1/auth/totp/disable", operation_id = "disable_totp", tag = "accounts",
     request_body = DisableTotp, responses((status = 204, description = "The password alone is asked for.")))]
 async fn disable(ctx: Context, Input(input): Input<DisableTotp>) -> Result<Response, Failure> {
-    let name = super::own_account(&ctx);
-    let checked = super::check_own_password(&ctx, input.password).await?;
+    let (checked, counted) = super::check_own_password(&ctx, input.password).await?;
     let answer = ctx.change(StatusCode::NO_CONTENT, (checked, input.code), |tx, call, (checked, code)| {
         Box::pin(totp::disable(tx, call, checked, code))
     });
     let answer = answer.await;
-    super::settle(&ctx.api, name, &answer);
+    super::settle(counted, &answer);
     answer
 }

@@ -1,5 +1,6 @@
 //! The API over HTTP: a newcomer's way, what each caller may, what every answer has.
 
+mod accounts;
 mod admin;
 mod conventions;
 mod durability;
