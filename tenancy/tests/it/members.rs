@@ -115,7 +115,7 @@ async fn an_invitation_is_for_one_person_once<S: Store>(w: World<S>) {
     let (owner, organization_id, _) = w.tenant("a@example.org").await;
     let input = InvitationInput { email: "B@example.org".to_owned(), role: Role::Developer };
     let (_, mail) =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let token = token_of(&mail.message);
     let other = w.user("c@example.org").await;
@@ -127,7 +127,7 @@ async fn an_invitation_is_for_one_person_once<S: Store>(w: World<S>) {
     let again = write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token));
     assert!(refused(&again.unwrap_err(), INVALID_TOKEN));
     let member =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
     assert!(matches!(member, Err(Error::Conflict { key: "email" })));
 }
 
@@ -136,7 +136,7 @@ async fn an_invitation_expires_and_can_be_revoked<S: Store>(mut w: World<S>) {
     let meant = w.user("b@example.org").await;
     let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
     let (revoked, mail) =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let id = revoked.id;
     let (stranger, ..) = w.tenant("x@example.org").await;
@@ -146,7 +146,7 @@ async fn an_invitation_expires_and_can_be_revoked<S: Store>(mut w: World<S>) {
     let token = token_of(&mail.message);
     assert!(write!(w, &meant, [token] | tx, call | invitation::accept(tx, call, &token)).is_err());
     let (_, mail) =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     w.pass(invitation::VALID + Duration::from_millis(1));
     let token = token_of(&mail.message);
@@ -162,7 +162,7 @@ async fn invitations_of_a_day_are_bounded_for_the_address_and_for_the_organizati
     let input = to(0);
     for _ in 0..5 {
         let sent =
-            let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+            write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
         let id = sent.unwrap().0.id;
         write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, id)).unwrap();
         w.pass(Duration::from_secs(60));
@@ -176,17 +176,19 @@ async fn invitations_of_a_day_are_bounded_for_the_address_and_for_the_organizati
     for number in 1..=195 {
         let input = to(number);
         let sent =
-            let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+            write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
         let id = sent.unwrap().0.id;
         write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, id)).unwrap();
     }
     let input = to(196);
     let beyond =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input));
     assert!(matches!(beyond, Err(Error::RateLimited { .. })), "{beyond:?}");
-    let _ = write!(w, &other, [input] | tx, call | invitation::create(tx, call, other_organization, &input)).unwrap();
+    let _ = write!(w, &other, [input] | tx, call | invitation::create(tx, call, other_organization, &input))
+        .unwrap();
     w.pass(Duration::from_secs(86_400));
-    let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input)).unwrap();
+    let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        .unwrap();
 }
 
 async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
@@ -194,10 +196,10 @@ async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
     let meant = w.user("b@example.org").await;
     let input = InvitationInput { email: "b@example.org".to_owned(), role: Role::Viewer };
     let (_, first) =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let (_, second) =
-        let _ = write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        write!(w, &owner, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
             .unwrap();
     let open =
         read!(w, &owner, |tx, call| invitation::list(tx, call, organization_id, PageRequest::default()))
