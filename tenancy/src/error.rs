@@ -100,6 +100,14 @@ impl Error {
         Self::Internal(Arc::new(Fault(what.into())))
     }
 
+    /// Something that passes.
+    pub(crate) fn busy(what: &'static str) -> Self {
+        match Self::internal(what) {
+            Self::Internal(cause) => Self::Unavailable(cause),
+            other => other,
+        }
+    }
+
     /// One field of the body that breaks a rule.
     pub fn field(
         pointer: impl Into<Cow<'static, str>>,

@@ -45,6 +45,7 @@
 //! ```
 
 pub mod access;
+pub mod admission;
 pub mod api_key;
 pub mod audit;
 pub mod authority;
@@ -55,6 +56,7 @@ pub mod field;
 pub mod idempotency;
 pub mod ids;
 pub mod invitation;
+pub mod lease;
 pub mod mail;
 pub mod member;
 pub mod organization;
@@ -65,6 +67,8 @@ mod principal;
 pub mod project;
 pub mod quota;
 pub mod retention;
+pub mod revocation;
+pub mod schedule;
 mod schema;
 pub mod session;
 pub mod settings;

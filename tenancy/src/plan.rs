@@ -11,9 +11,21 @@ use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
 use crate::quota::Resource;
 use crate::settings::Settings;
-use crate::store::{Entity, Json, Tx, is, null, record, set};
+use crate::store::{Entity, Json, Tx, is, named, null, record, set};
 use crate::{Call, Error, PlanId};
 use platform_core::OrganizationId;
+
+named! {
+    /// What happens to running sessions when the bytes of a month are used up. New ones are refused in any case.
+    #[derive(Default)]
+    pub enum BytesLimit {
+        /// They go on until their handles end.
+        #[default]
+        Soft = "soft",
+        /// They end.
+        Hard = "hard",
+    }
+}
 
 record! {
     /// A plan. Months are calendar months in UTC.
@@ -30,6 +42,8 @@ record! {
         pub created_at: WallTime,
         /// When it was changed.
         pub updated_at: WallTime,
+        /// What happens to running sessions at the limit of [`Resource::DeliveredBytes`].
+        pub bytes_limit: BytesLimit,
     }
     unique "name" on "name_key"
 }
@@ -48,9 +62,13 @@ impl Plan {
         tx: &mut T,
         organization: &Organization,
     ) -> Result<Arc<Limits>, Error> {
+        Ok(Arc::new(Self::of(tx, organization).await?.limits.0))
+    }
+
+    /// An organization's plan.
+    pub(crate) async fn of<T: Tx>(tx: &mut T, organization: &Organization) -> Result<Self, Error> {
         let plan: Option<Self> = tx.get(organization.plan_id).await?;
-        let plan = plan.ok_or_else(|| Error::internal("an organization's plan is gone"))?;
-        Ok(Arc::new(plan.limits.0))
+        plan.ok_or_else(|| Error::internal("an organization's plan is gone"))
     }
 }
 
@@ -61,6 +79,8 @@ pub struct PlanInput {
     pub name: String,
     /// What it allows.
     pub limits: Limits,
+    /// What happens to running sessions at the limit of [`Resource::DeliveredBytes`].
+    pub bytes_limit: BytesLimit,
 }
 
 /// Makes the plan and the settings of a new store.
@@ -75,6 +95,7 @@ pub(crate) async fn set_up<T: Tx>(tx: &mut T, call: &Call) -> Result<(), Error> 
         limits: Json(Limits::new()),
         created_at: call.now,
         updated_at: call.now,
+        bytes_limit: BytesLimit::default(),
     };
     // Unless another server has made it meanwhile, with the settings.
     if tx.insert_new(&plan).await? { Settings::insert(tx, plan.id, call.now).await } else { Ok(()) }
@@ -95,6 +116,7 @@ pub async fn create<T: Tx>(tx: &mut T, call: &Call, input: &PlanInput) -> Result
         limits: Json(input.limits.clone()),
         created_at: call.now,
         updated_at: call.now,
+        bytes_limit: input.bytes_limit,
     };
     tx.insert(&plan).await?;
     call.audit(tx, "plan.created", &about(plan.id), &[]).await?;
@@ -113,11 +135,12 @@ pub async fn update<T: Tx>(tx: &mut T, call: &Call, id: PlanId, input: &PlanInpu
         set("name_key", crate::field::name_key(&name)),
         set("name", name),
         set("limits", Json(input.limits.clone())),
+        set("bytes_limit", input.bytes_limit),
         set("updated_at", call.now),
     ];
     tx.update::<Plan>(vec![is("id", id)], assign).await?;
     let plan = tx.get(id).await?.ok_or(Error::NotFound)?;
-    call.record(tx, "plan.updated", about(id), &["name", "limits"]).await?;
+    call.record(tx, "plan.updated", about(id), &["name", "limits", "bytes_limit"]).await?;
     Ok(plan)
 }
 

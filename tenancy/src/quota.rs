@@ -137,6 +137,22 @@ pub(crate) async fn give_back<T: Tx>(
     tx.update::<Counter>(filter, vec![add("value", -amount)]).await.map(drop)
 }
 
+/// Holds the counter of a resource until the transaction ends: who counts by rows of its own waits for others who do.
+pub(crate) async fn lock<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    resource: Resource,
+) -> Result<(), Error> {
+    for _ in 0..2 {
+        let counter = vec![is("id", key(organization_id, resource))];
+        if tx.update::<Counter>(counter, vec![add("value", 0)]).await? == 1 {
+            return Ok(());
+        }
+        start(tx, organization_id, resource).await?;
+    }
+    Err(Error::internal("a counter that was made is gone"))
+}
+
 /// Makes the counter of a resource.
 pub(crate) async fn start<T: Tx>(
     tx: &mut T,

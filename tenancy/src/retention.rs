@@ -12,6 +12,7 @@ use crate::member::Member;
 use crate::organization::Organization;
 use crate::project::Project;
 use crate::quota::Counter;
+use crate::revocation::Revocation;
 use crate::session::Session;
 use crate::signing_key::SigningKey;
 use crate::store::{Cell, Condition, Order, Record, Select, Tx, below, is, null, one_of, some};
@@ -19,7 +20,7 @@ use crate::stream::Stream;
 use crate::stream_key::StreamKey;
 use crate::usage::{self, Report, Usage};
 use crate::user::User;
-use crate::{Error, StreamId, UserId};
+use crate::{Error, StreamId, UserId, lease};
 
 /// How long an operator can bring something back that was deleted, 30 days.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -41,6 +42,8 @@ pub async fn purge<T: Tx>(tx: &mut T, now: WallTime) -> Result<u64, Error> {
     removed += tx.delete::<MailToken>(vec![below("expires_at", now)], BATCH).await?;
     removed += tx.delete::<Invitation>(vec![below("expires_at", gone)], BATCH).await?;
     removed += tx.delete::<Report>(vec![below("created_at", now.minus(usage::REMEMBERED))], BATCH).await?;
+    removed += tx.delete::<Revocation>(vec![below("expires_at", now)], BATCH).await?;
+    removed += lease::purge(tx, now, BATCH).await?;
     removed += tx.delete::<StreamKey>(vec![below("revoked_at", gone)], BATCH).await?;
     removed += tx.delete::<StreamKey>(vec![below("expires_at", gone)], BATCH).await?;
     removed += tx.delete::<ApiKey>(vec![below("revoked_at", gone)], BATCH).await?;
@@ -82,11 +85,12 @@ async fn children<T: Tx, R: Record, I: Cell + Copy + Send + Sync>(
     tx.delete::<R>(vec![one_of(column, parents.iter().copied())], BATCH).await
 }
 
-/// Removes streams, their keys first.
+/// Removes streams, their keys and revocations first.
 async fn streams<T: Tx>(tx: &mut T, filter: Vec<Condition>) -> Result<u64, Error> {
     let streams: Vec<Stream> = oldest(tx, filter, BATCH).await?;
     let ids: Vec<StreamId> = streams.iter().map(|stream| stream.id).collect();
-    let keys = children::<T, StreamKey, _>(tx, "stream_id", &ids).await?;
+    let keys = children::<T, StreamKey, _>(tx, "stream_id", &ids).await?
+        + children::<T, Revocation, _>(tx, "stream_id", &ids).await?;
     if keys > 0 { Ok(keys) } else { children::<T, Stream, _>(tx, "id", &ids).await }
 }
 

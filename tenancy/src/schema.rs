@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 
 /// All tables, those that are referred to first.
-pub const TABLES: [&Table; 19] = [
+pub const TABLES: [&Table; 21] = [
     crate::vault::WrappedKey::TABLE,
     crate::plan::Plan::TABLE,
     crate::settings::Settings::TABLE,
@@ -20,6 +20,8 @@ pub const TABLES: [&Table; 19] = [
     crate::signing_key::SigningKey::TABLE,
     crate::stream::Stream::TABLE,
     crate::stream_key::StreamKey::TABLE,
+    crate::revocation::Revocation::TABLE,
+    crate::lease::Lease::TABLE,
     crate::usage::Usage::TABLE,
     crate::usage::Report::TABLE,
     crate::idempotency::Answer::TABLE,

@@ -4,7 +4,7 @@
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
 use platform_core::{ProjectId, Secret, WallTime};
 
-use crate::authority::Permission;
+use crate::authority::{Access, Permission};
 use crate::error::STATE;
 use crate::field::Fields;
 use crate::page::{Page, PageRequest, page};
@@ -14,7 +14,7 @@ use crate::vault::{DataKey, Keys};
 use crate::{Call, Error, SigningKeyId};
 
 /// Keys of a project that are not revoked, 10.
-const MAX_KEYS: u32 = 10;
+pub(crate) const MAX_KEYS: u32 = 10;
 
 named! {
     /// How a playback token is signed (RFC 7518 §3.1, RFC 8037 §3.1).
@@ -122,8 +122,7 @@ pub async fn create<T: Tx>(
         revoked_at: None,
     };
     tx.insert(&key).await?;
-    // Caches know which key of a project is the newest.
-    call.record(tx, "signing_key.created", access.about(Entity::of(id)), &[]).await?;
+    record(tx, call, &access, "signing_key.created", id, &[]).await?;
     Ok(Shown { key, secret })
 }
 
@@ -159,6 +158,20 @@ pub async fn revoke<T: Tx>(
     if tx.update::<SigningKey>(filter, vec![set("revoked_at", call.now)]).await? == 0 {
         return Err(Error::NotFound);
     }
-    let about = access.about(Entity::of(id));
-    call.record(tx, "signing_key.revoked", about, &["revoked_at"]).await
+    record(tx, call, &access, "signing_key.revoked", id, &["revoked_at"]).await
+}
+
+/// The kind of the entity that caches know the keys of a project as.
+pub(crate) const ENTITY: &str = "signing keys";
+
+async fn record<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    access: &Access,
+    action: &str,
+    id: SigningKeyId,
+    changed: &[&str],
+) -> Result<(), Error> {
+    call.audit(tx, action, &access.about(Entity::of(id)), changed).await?;
+    tx.changed(Entity::named(ENTITY, access.project_id()?.to_string()), call.now).await
 }

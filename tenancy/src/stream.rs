@@ -10,9 +10,9 @@ use crate::field::{Fields, name_key, search_key};
 use crate::page::{Page, PageRequest, page};
 use crate::project;
 use crate::quota::{self, Resource};
-use crate::store::{Condition, Entity, Json, Tx, add, at_least, clear, is, named, null, record, set, some};
+use crate::store::{Condition, Entity, Json, Tx, at_least, clear, is, named, null, record, set, some};
 use crate::stream_key::{self, StreamKey};
-use crate::{Call, Error, StreamId, retention};
+use crate::{Call, Error, StreamId, retention, schedule};
 
 const CREATED: EventType = EventType::of("stream.created");
 const UPDATED: EventType = EventType::of("stream.updated");
@@ -69,6 +69,16 @@ record! {
         pub suspended_at: Option<WallTime>,
         /// When it was deleted.
         pub deleted_at: Option<WallTime>,
+        /// When the epoch was raised last. Tokens that name no epoch and were signed until then are void.
+        pub epoch_at: Option<WallTime>,
+        /// Publishers of older epochs are to go.
+        pub publish_epoch: i64,
+        /// When it is planned to start; `None`: it may be published at any time before [`ends_at`](Self::ends_at).
+        pub starts_at: Option<WallTime>,
+        /// From when on it cannot be published.
+        pub ends_at: Option<WallTime>,
+        /// How many seconds before [`starts_at`](Self::starts_at) it may be published.
+        pub lead_seconds: i64,
     }
     unique "name" on "project_id", "name_key"; while "deleted_at" is null
 }
@@ -191,6 +201,11 @@ pub async fn create<T: Tx>(
         updated_at: call.now,
         suspended_at: None,
         deleted_at: None,
+        epoch_at: None,
+        publish_epoch: 0,
+        starts_at: None,
+        ends_at: None,
+        lead_seconds: schedule::LEAD.as_secs() as i64,
     };
     tx.insert(&stream).await?;
     let (key, secret) = stream_key::insert(tx, call, &stream, "default", None).await?;
@@ -359,17 +374,4 @@ pub async fn suspend<T: Tx>(tx: &mut T, call: &Call, id: StreamId, suspended: bo
         call.record(tx, action, access.about(Entity::of(access.stream()?.id)), &["suspended_at"]).await?;
     }
     tx.get(id).await?.ok_or(Error::NotFound)
-}
-
-/// Voids all playback tokens and handles of a stream that were given out until now.
-///
-/// # Errors
-///
-/// See [`authorize`].
-pub async fn raise_epoch<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<i64, Error> {
-    let access = authorize(tx, call, Permission::StreamsWrite, Target::Stream(id)).await?;
-    tx.update::<Stream>(vec![is("id", id)], vec![add("epoch", 1)]).await?;
-    let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
-    call.record(tx, "stream.tokens_revoked", access.about(Entity::of(stream.id)), &["epoch"]).await?;
-    Ok(stream.epoch)
 }

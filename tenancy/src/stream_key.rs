@@ -14,7 +14,7 @@ use crate::field::Fields;
 use crate::page::{Page, PageRequest, page};
 use crate::store::{Entity, Tx, at_least, is, null, record, set};
 use crate::stream::Stream;
-use crate::vault::DataKey;
+use crate::vault::{DataKey, Keys};
 use crate::{Call, Error, StreamId, StreamKeyId};
 
 /// Keys of a stream with which an encoder may publish, 20.
@@ -74,12 +74,21 @@ pub struct StreamKeyInput {
     pub expires_at: Option<WallTime>,
 }
 
+/// What caches know the keys of a stream as.
+pub(crate) fn keys_of(stream_id: StreamId) -> Entity {
+    Entity::named(ENTITY, stream_id.to_string())
+}
+
+/// The kind of [`keys_of`].
+pub(crate) const ENTITY: &str = "stream keys";
+
 fn context(id: StreamKeyId) -> String {
     format!("stream key {id}")
 }
 
-fn lookup(call: &Call, key: &[u8]) -> Vec<u8> {
-    call.keys().mac(DataKey::StreamKey, key)
+/// What a key is found by.
+pub(crate) fn lookup(keys: &Keys, key: &[u8]) -> Vec<u8> {
+    keys.mac(DataKey::StreamKey, key)
 }
 
 /// A key's text.
@@ -114,7 +123,7 @@ pub(crate) async fn insert<T: Tx>(
         id,
         stream_id: stream.id,
         name: name.to_owned(),
-        lookup: lookup(call, secret.expose()),
+        lookup: lookup(call.keys(), secret.expose()),
         sealed: call.keys().seal(DataKey::Sealing, &context(id), secret.expose())?,
         created_at: call.now,
         expires_at,
@@ -150,16 +159,25 @@ pub async fn create<T: Tx>(
 
 /// Whether a stream may have another key.
 async fn room_for_one<T: Tx>(tx: &mut T, call: &Call, stream_id: StreamId) -> Result<(), Error> {
-    let live = vec![is("stream_id", stream_id), null("revoked_at")];
-    let lasting = [live.clone(), vec![null("expires_at")]].concat();
-    // What expires now has ended.
-    let ending = [live, vec![at_least("expires_at", call.now.plus(Duration::from_millis(1)))]].concat();
-    let lasting = tx.list::<StreamKey>(lasting, MAX_KEYS).await?.len();
-    let ending = tx.list::<StreamKey>(ending, MAX_KEYS).await?.len();
-    if lasting + ending >= MAX_KEYS as usize {
+    if good(tx, stream_id, call.now).await?.len() >= MAX_KEYS as usize {
         return Err(Error::refused(STATE, "A stream has at most 20 keys; revoke one."));
     }
     Ok(())
+}
+
+/// The keys of a stream with which it may be published, [`MAX_KEYS`] at most of those that end and of those that do not.
+pub(crate) async fn good<T: Tx>(
+    tx: &mut T,
+    stream_id: StreamId,
+    now: WallTime,
+) -> Result<Vec<StreamKey>, Error> {
+    let live = vec![is("stream_id", stream_id), null("revoked_at")];
+    let lasting = [live.clone(), vec![null("expires_at")]].concat();
+    // What expires now has ended.
+    let ending = [live, vec![at_least("expires_at", now.plus(Duration::from_millis(1)))]].concat();
+    let mut keys: Vec<StreamKey> = tx.list(lasting, MAX_KEYS).await?;
+    keys.extend(tx.list::<StreamKey>(ending, MAX_KEYS).await?);
+    Ok(keys)
 }
 
 /// The keys of a stream that are not revoked, in full, those too that have expired in the last 30 days. That they were shown is audited.
@@ -252,7 +270,7 @@ pub async fn revoke<T: Tx>(
 /// [`Error::NotFound`] for anything else, without a reason.
 pub async fn resolve<T: Tx>(tx: &mut T, call: &Call, key: &Secret) -> Result<(Stream, StreamKey), Error> {
     let found: StreamKey =
-        tx.find(vec![is("lookup", lookup(call, key.expose()))]).await?.ok_or(Error::NotFound)?;
+        tx.find(vec![is("lookup", lookup(call.keys(), key.expose()))]).await?.ok_or(Error::NotFound)?;
     let target = Target::Stream(found.stream_id);
     let access = authorize(tx, &call.by(crate::Principal::System), Permission::StreamsRead, target).await?;
     let stream = access.stream()?.clone();
@@ -274,7 +292,9 @@ async fn record<T: Tx>(
     action: &str,
     id: StreamKeyId,
 ) -> Result<(), Error> {
-    call.record(tx, action, access.about(Entity::of(id)), &[]).await
+    call.audit(tx, action, &access.about(Entity::of(id)), &[]).await?;
+    // Who knows keys knows them by their stream.
+    tx.changed(keys_of(access.stream()?.id), call.now).await
 }
 
 #[cfg(test)]

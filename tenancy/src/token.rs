@@ -4,10 +4,11 @@
 
 use std::time::Duration;
 
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use platform_core::{ProjectId, Secret, WallTime};
 use serde::{Deserialize, Serialize};
 
+use crate::admission::verifier::{self, Purpose, Verifier};
 use crate::authority::{Permission, Target, authorize};
 use crate::error::STATE;
 use crate::field::Fields;
@@ -19,16 +20,20 @@ use crate::{Call, Error, SigningKeyId, StreamId};
 
 /// How long a token may be valid, 24 hours; it is checked when playing begins.
 pub const MAX_VALID: Duration = Duration::from_secs(86_400);
+/// How far ahead a token's first moment may lie, 7 days.
+pub const MAX_AHEAD: Duration = Duration::from_secs(7 * 86_400);
 /// By how much the clocks of who signs and who checks may differ, 5 s.
 pub const LEEWAY: Duration = Duration::from_secs(5);
 /// What playback tokens are for, so that no other token passes for one.
 pub const AUDIENCE: &str = "pulse:playback";
-/// Characters of a viewer's id, 128.
-const MAX_VIEWER: usize = 128;
+/// What tokens are for with which an encoder publishes.
+pub const PUBLISH_AUDIENCE: &str = "pulse:publish";
+/// Bytes of a viewer's id, and of a token's own, 128.
+pub(crate) const MAX_VIEWER: usize = 128;
 /// Renditions that a token may name, 16 of at most 64 characters.
 const MAX_RENDITIONS: (usize, usize) = (16, 64);
 /// Bytes of a token that is looked at.
-const MAX_BYTES: usize = 8 * 1024;
+pub(crate) const MAX_BYTES: usize = 8 * 1024;
 
 /// What a playback token says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -82,10 +87,13 @@ pub struct TokenInput {
 }
 
 impl TokenInput {
-    fn check(&self) -> Result<(), Error> {
+    fn check(&self, now: WallTime) -> Result<(), Error> {
         let mut fields = Fields::new();
         if self.valid.is_some_and(|valid| valid.is_zero() || valid > MAX_VALID) {
             fields.wrong("/valid_seconds", "out_of_range", "From 1 to 86,400 seconds, which is a day.");
+        }
+        if self.not_before.is_some_and(|time| time > now.plus(MAX_AHEAD)) {
+            fields.wrong("/not_before", "too_late", "At most 7 days from now.");
         }
         if self.viewer_id.as_ref().is_some_and(|id| id.is_empty() || id.len() > MAX_VIEWER) {
             fields.wrong("/viewer_id", "length", "A viewer's id has 1 to 128 bytes.");
@@ -145,7 +153,7 @@ pub struct Minted {
     pub claims: Claims,
 }
 
-fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
+pub(crate) fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
     match algorithm {
         SigningAlgorithm::EdDsa => Algorithm::EdDSA,
         SigningAlgorithm::Hs256 => Algorithm::HS256,
@@ -187,7 +195,7 @@ impl Minter {
     ///
     /// [`Error::Invalid`].
     pub fn mint(&self, call: &Call, input: &TokenInput) -> Result<Minted, Error> {
-        input.check()?;
+        input.check(call.now)?;
         let valid = input.valid.unwrap_or(Duration::from_secs(3_600));
         let now = call.now.max(input.not_before.unwrap_or(WallTime::MIN));
         let claims = Claims {
@@ -237,6 +245,19 @@ pub fn key_id(token: &Secret) -> Option<SigningKeyId> {
     jsonwebtoken::decode_header(token.expose()).ok()?.kid?.parse().ok()
 }
 
+/// Which stream a token says it is for, before anything is believed; `None` for what is no token of ours.
+pub fn stream_of(token: &Secret) -> Option<StreamId> {
+    #[derive(Deserialize)]
+    struct Subject {
+        sub: StreamId,
+    }
+    if token.len() > MAX_BYTES {
+        return None;
+    }
+    let claims = jsonwebtoken::dangerous::insecure_decode::<Subject>(token.expose()).ok()?;
+    Some(claims.claims.sub)
+}
+
 /// Checks a token against the key that it names, whose record says the algorithm: signature, audience, stream, time and
 /// epoch. Network, referrer and renditions are the caller's to compare.
 ///
@@ -250,34 +271,16 @@ pub fn verify(
     token: &Secret,
     now: WallTime,
 ) -> Result<Claims, Error> {
-    let denied = || Error::Unauthenticated;
+    let denied = |_| Error::Unauthenticated;
     if token.len() > MAX_BYTES || key.revoked_at.is_some() || key.project_id != stream.project_id {
-        return Err(denied());
+        return Err(Error::Unauthenticated);
     }
-    let decoding = match (key.algorithm, &key.public) {
-        (SigningAlgorithm::EdDsa, Some(public)) => DecodingKey::from_ed_components(
-            Secret::new(public.as_slice()).base64url().expose_str().unwrap_or_default(),
-        )
-        .map_err(|_| denied())?,
-        (SigningAlgorithm::EdDsa, None) => return Err(denied()),
-        (SigningAlgorithm::Hs256, _) => DecodingKey::from_secret(key.secret(keys)?.expose()),
-    };
-    let mut validation = Validation::new(algorithm(key.algorithm));
-    validation.set_audience(&[AUDIENCE]);
-    validation.set_required_spec_claims(&["exp", "aud", "sub"]);
-    // The library would ask the system's clock.
-    validation.validate_exp = false;
-    validation.validate_nbf = false;
-    let decoded =
-        jsonwebtoken::decode::<Claims>(token.expose(), &decoding, &validation).map_err(|_| denied())?;
-    let claims = decoded.claims;
-    let now = now.unix_ms() / 1000;
-    let leeway = LEEWAY.as_secs() as i64;
-    let in_time = now < claims.exp.saturating_add(leeway)
-        && claims.nbf.is_none_or(|nbf| nbf.saturating_sub(leeway) <= now);
+    let verifier = Verifier::new(keys, key)?;
+    let claims = verifier.verify(token, Purpose::Play).map_err(denied)?;
+    verifier::in_time(&claims, now).map_err(denied)?;
     let in_epoch = claims.epoch.is_none_or(|epoch| epoch >= stream.epoch);
-    if !in_time || !in_epoch || claims.sub != stream.id {
-        return Err(denied());
+    if !in_epoch || claims.sub != stream.id {
+        return Err(Error::Unauthenticated);
     }
     Ok(claims)
 }

@@ -92,6 +92,7 @@ words! {
     Role = tenancy::Role, "The role of a member.";
     LatencyMode = tenancy::stream::LatencyMode, "How far behind the encoder viewers are.";
     PlaybackPolicy = tenancy::stream::PlaybackPolicy, "Who may play.";
+    BytesLimit = tenancy::plan::BytesLimit, "What happens to running sessions when the month's bytes are used up.";
     Resource = tenancy::quota::Resource, "What a plan limits.";
     SigningAlgorithm = tenancy::signing_key::SigningAlgorithm, "How a playback token is signed.";
     Metric = tenancy::usage::Metric, "What is counted.";

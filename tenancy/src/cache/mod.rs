@@ -1,9 +1,13 @@
-//! What is asked for again and again, kept in memory: API keys, logins, streams, what mints tokens, settings.
+//! What is asked for again and again, kept in memory: API keys, logins, streams, what mints tokens, settings, and what
+//! the live path must know of streams and stream keys.
 //!
 //! A cache is told of every change, by [`forget`](Cache::forget), and forgets. What changed while it was being loaded is not
 //! kept, so nothing stale stays, whatever comes in between. The server feeds it with what platform-core's `changes` say.
 
+mod admissions;
+mod known;
 mod shelf;
+mod turns;
 
 use std::sync::Arc;
 
@@ -11,17 +15,21 @@ use platform_core::id::{Id, Kind};
 use platform_core::{ProjectId, Secret, WallTime};
 
 use crate::access::Claims;
+use crate::admission::{Admission, KnownStreamKey, Tenant};
 use crate::api_key::{self, KnownKey};
 use crate::authority::{Permission, Target, authorize};
-use crate::ids::{ApiKeyKind, PlanKind, SessionKind, SigningKeyKind, StreamKind, UserKind};
+use crate::ids::{ApiKeyKind, PlanKind, SessionKind, StreamKind, UserKind};
 use crate::principal::{KeyPrincipal, Principal, UserPrincipal};
 use crate::session;
 use crate::settings::{self, Settings};
+use crate::signing_key;
 use crate::store::{Entity, Store};
 use crate::stream::Stream;
 use crate::token::{self, Minter};
 use crate::vault::Keys;
 use crate::{Call, Error, SessionId, SigningKeyId, StreamId};
+pub use known::GOOD_WITHOUT_STORE;
+use known::Known;
 use shelf::Shelf;
 
 /// Entries of a kind, 100,000: some 100 MB of streams with a kilobyte each. When there are more, a sixteenth of the kind goes.
@@ -36,6 +44,10 @@ pub struct Cache {
     /// With the newest key; tokens with another one are minted without a cache.
     minters: Shelf<StreamId, Minter>,
     settings: Shelf<(), Settings>,
+    admissions: Known<StreamId, Admission>,
+    tenants: Known<ProjectId, Tenant>,
+    /// By the HMACs of the keys.
+    stream_keys: Known<Vec<u8>, KnownStreamKey>,
 }
 
 impl Default for Cache {
@@ -53,6 +65,9 @@ impl Cache {
             streams: Shelf::new(CAPACITY),
             minters: Shelf::new(CAPACITY),
             settings: Shelf::new(1),
+            admissions: Known::new(admissions::BYTES, admissions::ABSENT),
+            tenants: Known::new(admissions::BYTES, admissions::ABSENT),
+            stream_keys: Known::new(admissions::BYTES, admissions::ABSENT),
         }
     }
 
@@ -166,6 +181,7 @@ impl Cache {
 
     /// Forgets what rests on something that has changed.
     pub fn forget(&self, entity: &Entity) {
+        self.forget_admissions(entity);
         match &*entity.kind {
             StreamKind::NAME => {
                 let Some(id) = parsed::<StreamKind>(entity) else { return };
@@ -179,7 +195,9 @@ impl Cache {
                 }
             }
             UserKind::NAME => self.sessions.forget_where(|_, user| user.id.text().as_str() == entity.id),
-            SigningKeyKind::NAME => self.minters.forget_where(|_, _| true),
+            signing_key::ENTITY => {
+                self.minters.forget_where(|_, minter| minter.project_id().text().as_str() == entity.id);
+            }
             "project" | "organization" => {
                 // Keys and what they may reach stand or fall with these.
                 self.keys.forget_where(|_, known| known.rests_on(&entity.id));
@@ -195,6 +213,23 @@ impl Cache {
 
     /// Forgets all, where changes may have been missed.
     pub fn flush(&self) {
+        self.flush_all_but_admissions();
+        self.admissions.forget_where(|_, _| true);
+        self.tenants.forget_where(|_, _| true);
+        self.stream_keys.forget_where(|_, _| true);
+    }
+
+    /// Changes may be missed from now on, because the store is away. What is known of streams and stream keys is asked for
+    /// again, and good for [`GOOD_WITHOUT_STORE`] while there is no answer; all else is forgotten.
+    pub fn doubt(&self, now: WallTime) {
+        self.flush_all_but_admissions();
+        self.admissions.doubt(now);
+        // These are only asked for to make admissions.
+        self.tenants.forget_where(|_, _| true);
+        self.stream_keys.doubt(now);
+    }
+
+    fn flush_all_but_admissions(&self) {
         self.keys.forget_where(|_, _| true);
         self.sessions.forget_where(|_, _| true);
         self.streams.forget_where(|_, _| true);

@@ -16,11 +16,20 @@ const SHARE: usize = 16;
 /// A map that forgets.
 #[derive(Debug)]
 pub(super) struct Shelf<K, V> {
-    map: RwLock<HashMap<K, Arc<V>>>,
+    map: RwLock<Contents<K, V>>,
+    /// What all values together weigh at most.
     capacity: usize,
+    /// What one weighs.
+    weigh: fn(&V) -> usize,
     hasher: RandomState,
     /// How often something with such a hash was forgotten.
     forgotten: [AtomicU64; COUNTERS],
+}
+
+#[derive(Debug)]
+struct Contents<K, V> {
+    map: HashMap<K, Arc<V>>,
+    weight: usize,
 }
 
 /// Taken before something is loaded: what was forgotten until then.
@@ -28,10 +37,17 @@ pub(super) struct Shelf<K, V> {
 pub(super) struct Ticket(u64);
 
 impl<K: Eq + Hash, V> Shelf<K, V> {
+    /// For so many values.
     pub(super) fn new(capacity: usize) -> Self {
+        Self::weighed(capacity, |_| 1)
+    }
+
+    /// For values that together weigh so much.
+    pub(super) fn weighed(capacity: usize, weigh: fn(&V) -> usize) -> Self {
         Self {
-            map: RwLock::default(),
+            map: RwLock::new(Contents { map: HashMap::new(), weight: 0 }),
             capacity,
+            weigh,
             hasher: RandomState::new(),
             forgotten: std::array::from_fn(|_| AtomicU64::new(0)),
         }
@@ -41,7 +57,7 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
     where
         K: Borrow<Q>,
     {
-        self.map.read().unwrap_or_else(PoisonError::into_inner).get(key).map(Arc::clone)
+        self.map.read().unwrap_or_else(PoisonError::into_inner).map.get(key).map(Arc::clone)
     }
 
     pub(super) fn ticket<Q: Hash + ?Sized>(&self, key: &Q) -> Ticket
@@ -51,31 +67,36 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
         Ticket(self.counter(key).load(Ordering::SeqCst))
     }
 
-    /// Puts in what was loaded after the ticket was taken, unless it was forgotten since: then it may be what was before.
-    pub(super) fn put(&self, ticket: Ticket, key: K, value: Arc<V>) {
-        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+    /// Puts in what was loaded after the ticket was taken, unless it was forgotten since: then it may be what was before, and
+    /// this is `false`.
+    pub(super) fn put(&self, ticket: Ticket, key: K, value: Arc<V>) -> bool {
+        let mut contents = self.map.write().unwrap_or_else(PoisonError::into_inner);
         if self.counter(&key).load(Ordering::SeqCst) != ticket.0 {
-            return;
+            return false;
         }
-        if map.len() >= self.capacity && !map.contains_key(&key) {
-            make_room(&mut map);
+        contents.remove(&key, self.weigh);
+        let weight = (self.weigh)(&value);
+        while contents.weight.saturating_add(weight) > self.capacity && !contents.map.is_empty() {
+            contents.make_room(self.weigh);
         }
-        map.insert(key, value);
+        contents.weight = contents.weight.saturating_add(weight);
+        contents.map.insert(key, value);
+        true
     }
 
     pub(super) fn forget(&self, key: &K) {
-        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let mut contents = self.map.write().unwrap_or_else(PoisonError::into_inner);
         self.counter(key).fetch_add(1, Ordering::SeqCst);
-        map.remove(key);
+        contents.remove(key, self.weigh);
     }
 
     /// Forgets all for which `forget` holds, and what is being loaded.
     pub(super) fn forget_where(&self, forget: impl Fn(&K, &V) -> bool) {
-        let mut map = self.map.write().unwrap_or_else(PoisonError::into_inner);
+        let mut contents = self.map.write().unwrap_or_else(PoisonError::into_inner);
         for counter in &self.forgotten {
             counter.fetch_add(1, Ordering::SeqCst);
         }
-        map.retain(|key, value| !forget(key, value));
+        contents.retain(self.weigh, |key, value| !forget(key, value));
     }
 
     fn counter<Q: Hash + ?Sized>(&self, key: &Q) -> &AtomicU64
@@ -87,13 +108,31 @@ impl<K: Eq + Hash, V> Shelf<K, V> {
     }
 }
 
-/// Lets an arbitrary sixteenth go, one entry at least.
-fn make_room<K: Eq + Hash, V>(map: &mut HashMap<K, V>) {
-    let mut place = 0;
-    map.retain(|_, _| {
-        place += 1;
-        place % SHARE != 1
-    });
+impl<K: Eq + Hash, V> Contents<K, V> {
+    fn remove(&mut self, key: &K, weigh: fn(&V) -> usize) {
+        if let Some(value) = self.map.remove(key) {
+            self.weight = self.weight.saturating_sub(weigh(&value));
+        }
+    }
+
+    fn retain(&mut self, weigh: fn(&V) -> usize, mut keep: impl FnMut(&K, &V) -> bool) {
+        let mut gone = 0_usize;
+        self.map.retain(|key, value| {
+            let kept = keep(key, value);
+            gone = gone.saturating_add(if kept { 0 } else { weigh(value) });
+            kept
+        });
+        self.weight = self.weight.saturating_sub(gone);
+    }
+
+    /// Lets an arbitrary sixteenth go, one entry at least.
+    fn make_room(&mut self, weigh: fn(&V) -> usize) {
+        let mut place = 0;
+        self.retain(weigh, |_, _| {
+            place += 1;
+            place % SHARE != 1
+        });
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +159,7 @@ mod tests {
         let shelf: Shelf<u32, u32> = Shelf::new(10);
         for key in 0..1_000 {
             shelf.put(shelf.ticket(&key), key, Arc::new(key));
-            assert!(shelf.map.read().unwrap().len() <= 10);
+            assert!(shelf.map.read().unwrap().map.len() <= 10);
         }
         assert!(shelf.get(&999).is_some());
     }
@@ -131,7 +170,7 @@ mod tests {
         for key in 0..1_001 {
             shelf.put(shelf.ticket(&key), key, Arc::new(key));
         }
-        let kept = shelf.map.read().unwrap().len();
+        let kept = shelf.map.read().unwrap().map.len();
         assert!((900..1_000).contains(&kept), "{kept}");
         // What is there already needs no room.
         let shelf: Shelf<u32, u32> = Shelf::new(2);
@@ -139,5 +178,24 @@ mod tests {
             shelf.put(shelf.ticket(&key), key, Arc::new(key));
         }
         assert!(shelf.get(&1).is_some() && shelf.get(&2).is_some());
+    }
+
+    #[test]
+    fn what_weighs_much_makes_room_by_weight() {
+        let shelf: Shelf<u32, usize> = Shelf::weighed(100, |weight| *weight);
+        for key in 0..10 {
+            shelf.put(shelf.ticket(&key), key, Arc::new(10));
+        }
+        let weight = || {
+            let contents = shelf.map.read().unwrap();
+            assert_eq!(contents.weight, contents.map.values().map(|value| **value).sum::<usize>());
+            contents.weight
+        };
+        assert_eq!(weight(), 100);
+        shelf.put(shelf.ticket(&3), 3, Arc::new(60));
+        assert!(weight() <= 100 && shelf.get(&3).is_some());
+        shelf.forget(&3);
+        shelf.forget_where(|key, _| key % 2 == 0);
+        assert!(weight() <= 50);
     }
 }

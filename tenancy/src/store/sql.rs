@@ -8,7 +8,7 @@ mod statement;
 
 use std::sync::Arc;
 
-use platform_core::sql::{self, Db, Migration, Migrations};
+use platform_core::sql::{self, Db, Dialect, Migration, Migrations};
 use platform_core::{AuditId, Event, WallTime};
 
 use super::announce::{AuditEntry, AuditFilter, Entity};
@@ -21,16 +21,30 @@ use crate::Error;
 /// The schema, to be given to [`Db::migrate`].
 pub const MIGRATIONS: Migrations = Migrations {
     name: "tenancy",
-    sqlite: &[Migration {
-        version: 1,
-        name: "tenants",
-        sql: include_str!("../../migrations/sqlite/0001_tenants.sql"),
-    }],
-    postgres: &[Migration {
-        version: 1,
-        name: "tenants",
-        sql: include_str!("../../migrations/postgres/0001_tenants.sql"),
-    }],
+    sqlite: &[
+        Migration {
+            version: 1,
+            name: "tenants",
+            sql: include_str!("../../migrations/sqlite/0001_tenants.sql"),
+        },
+        Migration {
+            version: 3,
+            name: "admission",
+            sql: include_str!("../../migrations/sqlite/0003_admission.sql"),
+        },
+    ],
+    postgres: &[
+        Migration {
+            version: 1,
+            name: "tenants",
+            sql: include_str!("../../migrations/postgres/0001_tenants.sql"),
+        },
+        Migration {
+            version: 3,
+            name: "admission",
+            sql: include_str!("../../migrations/postgres/0003_admission.sql"),
+        },
+    ],
 };
 
 /// The bound of rows that are removed at once, whatever is asked for.
@@ -97,6 +111,20 @@ impl Tx for sql::Tx {
     ) -> Result<u64, Error> {
         let Some(query) = statement::delete(table, filter, limit.min(MAX_DELETED))? else { return Ok(0) };
         Ok(self.execute(query).await?)
+    }
+
+    async fn count_rows(&mut self, table: &'static Table, filter: Vec<Condition>) -> Result<u64, Error> {
+        let Some(query) = statement::count(table, filter)? else { return Ok(0) };
+        let count: i64 = self.fetch_one(query).await?.get(0)?;
+        Ok(count.unsigned_abs())
+    }
+
+    async fn clock(&mut self, now: WallTime) -> Result<WallTime, Error> {
+        if self.dialect() == Dialect::Sqlite {
+            return Ok(now);
+        }
+        let time = "SELECT CAST(EXTRACT(EPOCH FROM clock_timestamp()) * 1000 AS BIGINT)";
+        Ok(WallTime::from_unix_ms(self.fetch_one(time).await?.get(0)?))
     }
 
     async fn announce(&mut self, event: Event, entity: Entity) -> Result<(), Error> {

@@ -41,6 +41,17 @@ pub trait Tx: Send {
         limit: u32,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
+    /// How many rows there are under the conditions.
+    fn count_rows(
+        &mut self,
+        table: &'static Table,
+        filter: Vec<Condition>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// What time it is for all that use this store: PostgreSQL's clock at this moment. SQLite and memory belong to one
+    /// process, whose clock `now` is.
+    fn clock(&mut self, now: WallTime) -> impl Future<Output = Result<WallTime, Error>> + Send;
+
     /// Appends an event to the outbox, about `entity`, which caches forget.
     fn announce(&mut self, event: Event, entity: Entity) -> impl Future<Output = Result<(), Error>> + Send;
 
@@ -112,6 +123,14 @@ pub trait Tx: Send {
             let select = Select { table: R::TABLE, filter, order: Order::Newest, limit };
             self.select_rows(select).await?.into_iter().map(R::from_row).collect()
         }
+    }
+
+    /// How many records there are under these conditions.
+    fn count<R: Record>(
+        &mut self,
+        filter: Vec<Condition>,
+    ) -> impl Future<Output = Result<u64, Error>> + Send {
+        self.count_rows(R::TABLE, filter)
     }
 
     /// Changes the records under these conditions; how many. See [`update_rows`](Self::update_rows).

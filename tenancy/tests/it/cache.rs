@@ -7,6 +7,7 @@ use platform_core::Secret;
 use platform_core::sql::{Change, Db};
 use tenancy::api_key::{self, ApiKeyInput};
 use tenancy::cache::Cache;
+use tenancy::revocation::{self, Revoke};
 use tenancy::settings::{self, SettingsPatch};
 use tenancy::signing_key::{self, SigningAlgorithm, SigningKeyInput};
 use tenancy::store::{Entity, Store};
@@ -131,10 +132,10 @@ async fn minters_follow_keys_and_epochs<S: Store>(w: World<S>) {
         .key
         .id;
     assert_eq!(cache.minter(&w.store, &call, id, None).await.unwrap().key_id(), first);
-    cache.forget(&Entity::of(second));
+    cache.forget(&Entity::named("signing keys", project_id.to_string()));
     assert_eq!(cache.minter(&w.store, &call, id, None).await.unwrap().key_id(), second);
     assert_eq!(cache.minter(&w.store, &call, id, Some(first)).await.unwrap().key_id(), first);
-    write!(w, &owner, |tx, call| stream::raise_epoch(tx, call, id)).unwrap();
+    write!(w, &owner, |tx, call| revocation::revoke(tx, call, id, &Revoke::All)).unwrap();
     cache.forget(&Entity::of(id));
     let minter = cache.minter(&w.store, &call, id, None).await.unwrap();
     assert_eq!(minter.mint(&call, &tenancy::token::TokenInput::default()).unwrap().claims.epoch, Some(1));

@@ -5,12 +5,14 @@
 mod world;
 
 mod accounts;
+mod admission;
 mod agreement;
 mod authority;
 mod cache;
 mod erasure;
 mod idempotency;
 mod keys;
+mod leases;
 mod members;
 mod playback;
 mod quotas;

@@ -1,6 +1,6 @@
 //! Quotas: however many come at once, no more get through than the plan allows.
 
-use tenancy::plan::{self, PlanInput};
+use tenancy::plan::{self, BytesLimit, PlanInput};
 use tenancy::project::{self, ProjectInput};
 use tenancy::quota::Resource;
 use tenancy::store::{AuditFilter, Store};
@@ -173,7 +173,11 @@ fn platform_core_json(problem: &platform_core::Problem) -> String {
 
 async fn plans_are_the_operators<S: Store>(w: World<S>) {
     let (owner, organization_id, _) = w.tenant("a@example.org").await;
-    let input = PlanInput { name: "Mine".to_owned(), limits: [(Resource::Streams, 1)].into() };
+    let input = PlanInput {
+        name: "Mine".to_owned(),
+        limits: [(Resource::Streams, 1)].into(),
+        bytes_limit: BytesLimit::Soft,
+    };
     let own = write!(w, &owner, [input] | tx, call | plan::create(tx, call, &input));
     assert!(matches!(own, Err(Error::Forbidden(_))));
     let created =
@@ -183,7 +187,11 @@ async fn plans_are_the_operators<S: Store>(w: World<S>) {
     let id = created.id;
     let own = write!(w, &owner, |tx, call| plan::assign(tx, call, organization_id, id));
     assert!(matches!(own, Err(Error::Forbidden(_))));
-    let negative = PlanInput { name: "Negative".to_owned(), limits: [(Resource::Streams, -1)].into() };
+    let negative = PlanInput {
+        name: "Negative".to_owned(),
+        limits: [(Resource::Streams, -1)].into(),
+        bytes_limit: BytesLimit::Soft,
+    };
     let negative = write!(w, &Principal::Operator, [negative] | tx, call | plan::create(tx, call, &negative));
     assert!(matches!(negative, Err(Error::Invalid(_))));
 }

@@ -214,7 +214,11 @@ impl<S: Store> World<S> {
     /// Puts an organization on a plan with these limits.
     pub(crate) async fn limit(&self, organization_id: OrganizationId, limits: &[(Resource, i64)]) {
         let limits = limits.iter().copied().collect();
-        let input = PlanInput { name: format!("plan {organization_id}"), limits };
+        let input = PlanInput {
+            name: format!("plan {organization_id}"),
+            limits,
+            bytes_limit: plan::BytesLimit::Soft,
+        };
         let plan =
             write!(self, &Principal::Operator, [input] | tx, call | plan::create(tx, call, &input)).unwrap();
         let id = plan.id;

@@ -7,7 +7,7 @@ use hyper::StatusCode;
 use platform_core::WallTime;
 use serde::{Deserialize, Serialize};
 use tenancy::PlanId;
-use tenancy::plan::{self, PlanInput};
+use tenancy::plan::{self, BytesLimit, PlanInput};
 use tenancy::quota::Resource;
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -32,6 +32,8 @@ struct Plan {
     /// How much of each resource; what is not named is not limited.
     #[schema(value_type = BTreeMap<String, i64>)]
     limits: BTreeMap<Resource, i64>,
+    #[schema(value_type = schema::BytesLimit)]
+    bytes_limit: BytesLimit,
     #[schema(value_type = schema::Time)]
     created_at: WallTime,
     #[schema(value_type = schema::Time)]
@@ -40,8 +42,8 @@ struct Plan {
 
 impl From<plan::Plan> for Plan {
     fn from(plan: plan::Plan) -> Self {
-        let plan::Plan { id, name, limits, created_at, updated_at, .. } = plan;
-        Self { id, name, limits: limits.0, created_at, updated_at }
+        let plan::Plan { id, name, limits, bytes_limit, created_at, updated_at, .. } = plan;
+        Self { id, name, limits: limits.0, bytes_limit, created_at, updated_at }
     }
 }
 
@@ -56,11 +58,16 @@ struct PutPlan {
     #[serde(default)]
     #[schema(value_type = BTreeMap<String, i64>, example = json!({"streams": 100, "concurrent_viewers": 1000}))]
     limits: BTreeMap<Resource, i64>,
+    /// What happens to running sessions when the month's bytes are used up: `soft`, if it is left out, lets them go on until
+    /// their handles end; `hard` ends them. New ones are refused in any case.
+    #[serde(default)]
+    #[schema(value_type = schema::BytesLimit)]
+    bytes_limit: BytesLimit,
 }
 
 impl From<PutPlan> for PlanInput {
     fn from(plan: PutPlan) -> Self {
-        Self { name: plan.name, limits: plan.limits }
+        Self { name: plan.name, limits: plan.limits, bytes_limit: plan.bytes_limit }
     }
 }
 

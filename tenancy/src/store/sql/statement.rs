@@ -77,6 +77,11 @@ pub(super) fn delete(
     Ok(rows.map(|rows| rows.push(" ORDER BY id LIMIT ").push_bind(limit).push(")")))
 }
 
+/// `None` where no row can meet the conditions.
+pub(super) fn count(table: &'static Table, filter: Vec<Condition>) -> Result<Option<Query<'static>>, Error> {
+    filtered(query("SELECT COUNT(*) FROM ").push(table.name), table, filter)
+}
+
 /// Appends the conditions; `None` where no row can meet them.
 fn filtered(
     mut statement: Query<'static>,

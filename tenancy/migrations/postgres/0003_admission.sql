@@ -1,0 +1,32 @@
+-- Streams that are published in a window of time, and what voids what was given out.
+ALTER TABLE tenancy_streams ADD COLUMN epoch_at BIGINT;
+ALTER TABLE tenancy_streams ADD COLUMN publish_epoch BIGINT NOT NULL DEFAULT 0;
+ALTER TABLE tenancy_streams ADD COLUMN starts_at BIGINT;
+ALTER TABLE tenancy_streams ADD COLUMN ends_at BIGINT;
+ALTER TABLE tenancy_streams ADD COLUMN lead_seconds BIGINT NOT NULL DEFAULT 900;
+
+ALTER TABLE tenancy_plans ADD COLUMN bytes_limit TEXT COLLATE "C" NOT NULL DEFAULT 'soft';
+
+-- Who publishes. No foreign keys: rows live for seconds, and outlive nothing that matters.
+CREATE TABLE tenancy_leases (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    organization_id TEXT COLLATE "C" NOT NULL,
+    node_id TEXT COLLATE "C" NOT NULL,
+    boot_id TEXT COLLATE "C" NOT NULL,
+    stream_key_id TEXT COLLATE "C",
+    since BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX tenancy_leases_organization ON tenancy_leases (organization_id, expires_at);
+CREATE INDEX tenancy_leases_node ON tenancy_leases (node_id);
+CREATE INDEX tenancy_leases_expiry ON tenancy_leases (expires_at);
+
+CREATE TABLE tenancy_revocations (
+    id TEXT COLLATE "C" PRIMARY KEY,
+    stream_id TEXT COLLATE "C" NOT NULL REFERENCES tenancy_streams (id),
+    tag BIGINT NOT NULL,
+    revoked_at BIGINT NOT NULL,
+    expires_at BIGINT NOT NULL
+);
+CREATE INDEX tenancy_revocations_stream ON tenancy_revocations (stream_id, id);
+CREATE INDEX tenancy_revocations_expiry ON tenancy_revocations (expires_at);

@@ -1,0 +1,167 @@
+//! What the live path asks.
+
+use std::sync::Arc;
+
+use platform_core::{ProjectId, Secret, WallTime};
+
+use super::Cache;
+use crate::admission::{
+    self, Admission, Affected, KnownStreamKey, Publishing, Purpose, Refused, Tenant, concerns,
+};
+use crate::store::{Entity, Store};
+use crate::vault::Keys;
+use crate::{Error, StreamId, stream_key, token};
+
+/// Bytes of what is known of streams, of projects and of keys, 64 MiB each: some 60,000 streams.
+pub(super) const BYTES: usize = 64 * 1024 * 1024;
+/// Ids and keys that are known not to be there, 50,000 of about 100 bytes.
+pub(super) const ABSENT: usize = 50_000;
+
+impl Cache {
+    /// What is to be known of a stream, to publish or play it. That a stream does not exist is remembered too.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; the store's, when the stream was not known before, or was longer ago than
+    /// [`GOOD_WITHOUT_STORE`](super::GOOD_WITHOUT_STORE).
+    pub async fn admission<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        id: StreamId,
+        now: WallTime,
+    ) -> Result<Arc<Admission>, Error> {
+        let load = || async move {
+            let mut tx = store.read().await?;
+            let stream = admission::present(&mut tx, id).await?;
+            let project_id = stream.project_id;
+            // It may have to be loaded as well, which needs a connection.
+            drop(tx);
+            let tenant = self.tenant(store, keys, project_id, now).await?;
+            admission::assemble(&mut store.read().await?, stream, tenant, now).await
+        };
+        self.admissions.look(id, now, Admission::weight, load).await
+    }
+
+    /// What is known of a stream without asking the store: for when that does not answer. `None` if nothing is, or if it was
+    /// too long ago.
+    pub fn known_admission(&self, id: StreamId, now: WallTime) -> Option<Arc<Admission>> {
+        self.admissions.peek(&id, now)
+    }
+
+    async fn tenant<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        id: ProjectId,
+        now: WallTime,
+    ) -> Result<Arc<Tenant>, Error> {
+        let load = || async move { admission::tenant(&mut store.read().await?, keys, id).await };
+        self.tenants.look(id, now, Tenant::weight, load).await
+    }
+
+    /// Of which stream a key is, good or not. That there is no such key is remembered too; what does not look like a key is not even
+    /// asked for.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; the store's, as with [`admission`](Self::admission).
+    pub async fn stream_key<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        key: &Secret,
+        now: WallTime,
+    ) -> Result<Arc<KnownStreamKey>, Error> {
+        if key.expose_str().and_then(stream_key::project_of).is_none() {
+            return Err(Error::NotFound);
+        }
+        let lookup = stream_key::lookup(keys, key.expose());
+        let load = || async move { admission::of_key(&mut store.read().await?, keys, key).await };
+        self.stream_keys.look(lookup, now, |_| 192, load).await
+    }
+
+    /// Whether an encoder may publish with a stream key: the key is good, and its stream may be published now. Whether the
+    /// stream's place is free, and how many streams the organization publishes, is for [`lease::take`](crate::lease::take).
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub async fn publish<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        key: &Secret,
+        now: WallTime,
+    ) -> Result<Publishing, Refused> {
+        let key = self.stream_key(store, keys, key, now).await.map_err(|error| match error {
+            Error::NotFound => Refused::UnknownKey,
+            error => error.into(),
+        })?;
+        let admission = self.opened(store, keys, key.stream_id, now).await?;
+        let ends_at = admission.stream_key(key.id, now)?;
+        admission.publishable(now)?;
+        let expires_at = earlier(ends_at, admission.stream.ends_at);
+        Ok(Publishing { key_id: Some(key.id), admission, expires_at })
+    }
+
+    /// Whether an encoder may publish with a token of [`Purpose::Publish`], which says of which stream.
+    ///
+    /// # Errors
+    ///
+    /// Why not.
+    pub async fn publish_by_token<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        token: &Secret,
+        now: WallTime,
+    ) -> Result<Publishing, Refused> {
+        let id = token::stream_of(token).ok_or(Refused::Malformed)?;
+        let admission = self.opened(store, keys, id, now).await?;
+        admission.verify(token, Purpose::Publish, now)?;
+        admission.publishable(now)?;
+        let expires_at = admission.stream.ends_at;
+        Ok(Publishing { key_id: None, admission, expires_at })
+    }
+
+    async fn opened<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        id: StreamId,
+        now: WallTime,
+    ) -> Result<Arc<Admission>, Refused> {
+        self.admission(store, keys, id, now).await.map_err(|error| match error {
+            Error::NotFound => Refused::UnknownStream,
+            error => error.into(),
+        })
+    }
+
+    /// Forgets what of streams, projects and stream keys rests on something that has changed.
+    pub(super) fn forget_admissions(&self, entity: &Entity) {
+        match concerns(entity) {
+            Some(Affected::Stream(id) | Affected::StreamKeys(id)) => self.admissions.forget(&id),
+            Some(Affected::Project(id) | Affected::SigningKeys(id)) => {
+                self.tenants.forget(&id);
+                self.admissions.forget_where(|_, admission| admission.project_id() == id);
+            }
+            Some(Affected::Organization(id)) => {
+                self.tenants.forget_where(|_, tenant| tenant.organization_id == id);
+                self.admissions.forget_where(|_, admission| admission.organization_id() == id);
+            }
+            Some(Affected::Plan(id)) => {
+                self.tenants.forget_where(|_, tenant| tenant.plan_id == id);
+                self.admissions.forget_where(|_, admission| admission.tenant.plan_id == id);
+            }
+            Some(Affected::Lease(_)) | None => {}
+        }
+    }
+}
+
+fn earlier(a: Option<WallTime>, b: Option<WallTime>) -> Option<WallTime> {
+    match (a, b) {
+        (Some(a), Some(b)) => Some(a.min(b)),
+        (a, b) => a.or(b),
+    }
+}

@@ -1,0 +1,145 @@
+//! What was loaded from a store, what is known not to be there, and what is good for a while when the store is away.
+
+use std::future::Future;
+use std::hash::Hash;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::Duration;
+
+use platform_core::WallTime;
+
+use super::shelf::Shelf;
+use super::turns::{Ended, Turn, Turns};
+use crate::Error;
+
+/// How long what was known stays good while the store is away, 5 minutes.
+pub const GOOD_WITHOUT_STORE: Duration = Duration::from_secs(300);
+
+/// How often something is loaded again that changed while it was being loaded, 5 times.
+const TRIES: u32 = 5;
+
+/// No doubt.
+const NONE: i64 = i64::MIN;
+
+/// Things that are known by their keys.
+#[derive(Debug)]
+pub(super) struct Known<K: Eq + Hash, V> {
+    found: Shelf<K, Entry<V>>,
+    /// What is not there: anybody can ask for it, so it takes no room from what is.
+    absent: Shelf<K, ()>,
+    turns: Turns<K>,
+}
+
+#[derive(Debug)]
+struct Entry<V> {
+    value: Arc<V>,
+    weight: usize,
+    /// Since when changes of it may have been missed, or [`NONE`].
+    doubted_at: AtomicI64,
+}
+
+impl<V> Entry<V> {
+    fn is_doubted(&self) -> bool {
+        self.doubted_at.load(Ordering::Acquire) != NONE
+    }
+
+    /// Whether it is good although the store is away.
+    fn is_good(&self, now: WallTime) -> bool {
+        let since = self.doubted_at.load(Ordering::Acquire);
+        since == NONE || now < WallTime::from_unix_ms(since).plus(GOOD_WITHOUT_STORE)
+    }
+}
+
+impl<K: Eq + Hash + Clone, V> Known<K, V> {
+    /// Room for values of so many bytes, and for so many keys of what is not there.
+    pub(super) fn new(bytes: usize, absent: usize) -> Self {
+        Self {
+            found: Shelf::weighed(bytes, |entry| entry.weight),
+            absent: Shelf::new(absent),
+            turns: Turns::new(),
+        }
+    }
+
+    /// What is known, or is loaded now: once, however many ask.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], and the store's when nothing was known before.
+    pub(super) async fn look<F: Future<Output = Result<V, Error>> + Send>(
+        &self,
+        key: K,
+        now: WallTime,
+        weigh: fn(&V) -> usize,
+        load: impl Fn() -> F,
+    ) -> Result<Arc<V>, Error> {
+        for _ in 0..TRIES {
+            let entry = self.found.get(&key);
+            if let Some(entry) = entry.as_ref().filter(|entry| !entry.is_doubted()) {
+                return Ok(Arc::clone(&entry.value));
+            }
+            if self.absent.get(&key).is_some() {
+                return Err(Error::NotFound);
+            }
+            let stale = entry.filter(|entry| entry.is_good(now)).map(|entry| Arc::clone(&entry.value));
+            let turn = match self.turns.take(&key).await {
+                Turn::Mine(turn) => turn,
+                Turn::Theirs(Ended::Done) => continue,
+                Turn::Theirs(Ended::Failed(error)) => return stale.ok_or(error),
+            };
+            // Somebody may have loaded it between the look and the turn.
+            if self.found.get(&key).is_some_and(|entry| !entry.is_doubted()) {
+                continue;
+            }
+            let (found, absent) = (self.found.ticket(&key), self.absent.ticket(&key));
+            match load().await {
+                Ok(value) => {
+                    let (value, weight) = (Arc::new(value), 64);
+                    let weight = weigh(&value).saturating_add(weight);
+                    let entry = Entry { value: Arc::clone(&value), weight, doubted_at: AtomicI64::new(NONE) };
+                    if self.found.put(found, key.clone(), Arc::new(entry)) {
+                        return Ok(value);
+                    }
+                }
+                Err(Error::NotFound) => {
+                    self.found.forget(&key);
+                    if self.absent.put(absent, key.clone(), Arc::new(())) {
+                        return Err(Error::NotFound);
+                    }
+                }
+                Err(error) => {
+                    turn.failed(&error);
+                    return if error.is_transient() { stale.ok_or(error) } else { Err(error) };
+                }
+            }
+        }
+        Err(Error::busy("it changed while it was loaded, again and again"))
+    }
+
+    /// What is known, without asking the store: also what is in doubt, while it is good.
+    pub(super) fn peek(&self, key: &K, now: WallTime) -> Option<Arc<V>> {
+        let entry = self.found.get(key)?;
+        entry.is_good(now).then(|| Arc::clone(&entry.value))
+    }
+
+    pub(super) fn forget(&self, key: &K) {
+        self.found.forget(key);
+        self.absent.forget(key);
+    }
+
+    /// Forgets all for which `forget` holds, and all that was not there.
+    pub(super) fn forget_where(&self, forget: impl Fn(&K, &V) -> bool) {
+        self.found.forget_where(|key, entry| forget(key, &entry.value));
+        self.absent.forget_where(|_, ()| true);
+    }
+
+    /// Changes may be missed from now on: all is loaded again before it is used, unless the store is away.
+    pub(super) fn doubt(&self, now: WallTime) {
+        self.found.forget_where(|_, entry| {
+            let new = now.unix_ms();
+            // Whoever was in doubt before stays so since then.
+            let _ = entry.doubted_at.compare_exchange(NONE, new, Ordering::AcqRel, Ordering::Acquire);
+            false
+        });
+        self.absent.forget_where(|_, ()| true);
+    }
+}
