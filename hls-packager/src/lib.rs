@@ -63,7 +63,7 @@ pub use packager::{
     Announced, FrameError, MAX_AUDIO_TRACKS, MAX_PART_BYTES, MAX_PART_FRAMES, MAX_STAGED_BYTES,
     MAX_STAGED_FRAMES, Packager,
 };
-pub use rendition::{Rendition, RenditionId};
+pub use rendition::{Rendition, RenditionId, Renditions};
 pub use window::{
     Body, Cache, Chunks, Invalid, MAX_HOLD, Missing, Reply, Request, Resource, START_HOLD, Text, Topic, Wake,
     Window,

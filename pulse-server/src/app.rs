@@ -138,7 +138,11 @@ impl App {
         // First, so that who is admitted meanwhile either sees it or is there to be found by what follows.
         self.grants.revoke(revocation);
         self.registry.revoke(revocation);
-        self.sessions.revoke(revocation);
+        if revocation.concerns_viewers() {
+            self.sessions.revoke(revocation);
+            // Last: whoever waits for media looks into the table.
+            self.registry.wake_viewers(revocation);
+        }
     }
 
     /// Resolves when what was granted to a player for this long is taken back, or the server drains.

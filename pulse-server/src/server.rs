@@ -1,6 +1,6 @@
 //! The server: listeners over the shared state, reload and drain.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -22,8 +22,11 @@ use crate::tls::{Certificate, TlsError};
 use crate::v1::V1;
 use crate::{http, ingest, listener, operate, ops};
 
-/// How often idle viewers' sessions are forgotten.
-const SWEEP_EVERY: Duration = Duration::from_secs(5);
+/// How often viewers' sessions are looked through for those who have gone.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// A viewer has gone who has asked for nothing for so many target durations, three; of a stream that is not here, for so long.
+const IDLE_TARGETS: u32 = 3;
+const IDLE: Duration = Duration::from_secs(18);
 /// How often journals that nobody needs are removed, from the start on.
 const EXPIRE_EVERY: Duration = Duration::from_secs(3600);
 
@@ -223,7 +226,17 @@ async fn sweep(app: std::sync::Weak<App>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(app) = app.upgrade() else { return };
-        app.sessions.sweep();
+        let mut known = HashMap::new();
+        app.sessions.sweep(|stream| match known.get(stream) {
+            Some(idle) => *idle,
+            None => {
+                let hls = app.registry.find(stream).and_then(|channel| channel.life()?.hls.clone());
+                let target = hls.and_then(|hls| hls.target_duration());
+                let idle = target.map_or(IDLE, |target| target * IDLE_TARGETS);
+                known.insert(stream.clone(), idle);
+                idle
+            }
+        });
     }
 }
 

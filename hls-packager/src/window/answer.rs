@@ -10,7 +10,7 @@ use super::reply::{Body, Cache, MAX_HOLD, Missing, Reply, Resource, START_HOLD, 
 use super::request::{Block, Directives, Request, Target};
 use super::shelf::{Found, Shelf};
 use super::{Life, Window, blocking, multivariant};
-use crate::rendition::RenditionId;
+use crate::rendition::{RenditionId, Renditions};
 
 /// The answer to a blocking reload may be kept for this many target durations: its URL names one version.
 const BLOCKING_KEPT: u32 = 6;
@@ -21,10 +21,13 @@ impl Window {
         if self.not_packaged && self.life.is_none() {
             return Reply::NotFound(Missing::CodecNotPackaged);
         }
+        if request.rendition().is_some_and(|id| !request.granted.contain(id)) {
+            return Reply::NotFound(Missing::Unknown);
+        }
         match &request.target {
             Target::Nothing => Reply::NotFound(Missing::Unknown),
             Target::Multivariant { session } => match self.life.as_ref().filter(|life| life.playable) {
-                Some(life) => life.multivariant(session),
+                Some(life) => life.multivariant(session, request.granted),
                 None => self.not_yet(now, request),
             },
             Target::Playlist(id) => match self.life.as_ref().filter(|life| life.playable) {
@@ -55,17 +58,17 @@ impl Window {
     fn playlist(&self, life: &Life, id: RenditionId, now: Instant, request: &Request) -> Reply {
         let Some(shelf) = life.shelf(id) else { return Reply::NotFound(Missing::Unknown) };
         if life.ended {
-            return life.playlist(shelf, Directives::default());
+            return life.playlist(shelf, Directives::default(), request.granted);
         }
         let directives = match request.directives {
             Ok(directives) => directives,
             Err(why) => return Reply::Invalid(why),
         };
         let (Some(block), Some(part_target)) = (directives.block, life.settled.part_target) else {
-            return life.playlist(shelf, Directives { block: None, ..directives });
+            return life.playlist(shelf, Directives { block: None, ..directives }, request.granted);
         };
         match blocking::is_there(block, shelf, part_target) {
-            Ok(true) => life.playlist(shelf, directives),
+            Ok(true) => life.playlist(shelf, directives, request.granted),
             Ok(false) => self.hold(Topic::Rendition(id), life.longest_hold(), now, request),
             Err(why) => Reply::Invalid(why),
         }
@@ -118,8 +121,11 @@ impl Life {
         (media_playlist::target_duration(&self.settled) * 3).min(MAX_HOLD)
     }
 
-    fn multivariant(&self, session: &str) -> Reply {
-        let text = multivariant::render(&self.shelves, media_playlist::hold_back(&self.settled), session);
+    fn multivariant(&self, session: &str, granted: Renditions) -> Reply {
+        let hold_back = media_playlist::hold_back(&self.settled);
+        let Some(text) = multivariant::render(&self.shelves, hold_back, session, granted) else {
+            return Reply::NotFound(Missing::Unknown);
+        };
         Reply::Ready(Resource {
             body: Body::Text(Arc::new(Text::new(Bytes::from(text)))),
             content_type: content_type::PLAYLIST,
@@ -127,20 +133,26 @@ impl Life {
         })
     }
 
-    fn playlist(&self, shelf: &Shelf, Directives { block, skip }: Directives) -> Reply {
+    fn playlist(&self, shelf: &Shelf, Directives { block, skip }: Directives, granted: Renditions) -> Reply {
         let slot = if skip { &shelf.delta } else { &shelf.full };
-        let text = slot.get_or_init(|| {
+        let render = || {
             let playlist = MediaPlaylist {
                 life: &self.settled,
                 shelf,
                 all: &self.shelves,
+                granted,
                 ended: self.ended,
                 independent_segments: self.independent_segments,
             };
             Arc::new(Text::new(Bytes::from(playlist.render(skip))))
-        });
+        };
+        // Who may see all that there is gets the bytes that everybody gets.
+        let text = match self.shelves.iter().all(|shelf| granted.contain(shelf.rendition.id)) {
+            true => Arc::clone(slot.get_or_init(render)),
+            false => render(),
+        };
         Reply::Ready(Resource {
-            body: Body::Text(Arc::clone(text)),
+            body: Body::Text(text),
             content_type: content_type::PLAYLIST,
             cache: self.playlist_cache(block),
         })

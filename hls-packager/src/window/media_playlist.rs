@@ -7,7 +7,7 @@ use super::date::{self, Rounding};
 use super::names::Name;
 use super::shelf::{OpenSegment, PartEntry, Shelf, Shelved};
 use crate::event::{Head, Settled};
-use crate::rendition::RenditionId;
+use crate::rendition::{RenditionId, Renditions};
 
 /// EXT-X-PART tags stay for this many target durations (RFC 8216bis §6.2.2).
 const PARTS_LISTED: u32 = 3;
@@ -30,6 +30,8 @@ pub(super) struct MediaPlaylist<'a> {
     pub(super) shelf: &'a Shelf,
     /// Every rendition of the life, this one too.
     pub(super) all: &'a [Shelf],
+    /// Which of them are spoken of.
+    pub(super) granted: Renditions,
     pub(super) ended: bool,
     /// EXT-X-INDEPENDENT-SEGMENTS.
     pub(super) independent_segments: bool,
@@ -216,7 +218,8 @@ impl MediaPlaylist<'_> {
         if let Some(number) = self.shelf.hint() {
             writeln!(out, "#EXT-X-PRELOAD-HINT:TYPE=PART,URI=\"{}\"", self.part_name(number))?;
         }
-        for other in self.all.iter().filter(|other| other.rendition.id != self.shelf.rendition.id) {
+        let listed = |id| id != self.shelf.rendition.id && self.granted.contain(id);
+        for other in self.all.iter().filter(|other| listed(other.rendition.id)) {
             write_report(other, out)?;
         }
         Ok(())

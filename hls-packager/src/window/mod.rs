@@ -118,6 +118,11 @@ impl Window {
         self.life.as_ref().is_some_and(|life| life.playable)
     }
 
+    /// TARGETDURATION, once the stream's renditions are settled.
+    pub fn target_duration(&self) -> Option<Duration> {
+        self.life.as_ref().map(Life::target_duration)
+    }
+
     /// Whether the life has ended.
     pub fn has_ended(&self) -> bool {
         self.life.as_ref().is_some_and(|life| life.ended)

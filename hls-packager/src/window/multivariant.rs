@@ -7,7 +7,7 @@ use media_core::track::VideoRange;
 use media_core::{Track, TrackKind};
 
 use super::shelf::Shelf;
-use crate::rendition::RenditionId;
+use crate::rendition::{RenditionId, Renditions};
 
 const GROUP: &str = "audio";
 
@@ -15,24 +15,36 @@ const GROUP: &str = "audio";
 const VERSION: u32 = 6;
 
 /// The playlist, with children's URIs through `session`. The first shelf is the variant's, and players start `hold_back` before its
-/// end.
-pub(super) fn render(shelves: &[Shelf], hold_back: Duration, session: &str) -> String {
+/// end. Only what is `granted` is in it; `None` when that is nothing.
+pub(super) fn render(
+    shelves: &[Shelf],
+    hold_back: Duration,
+    session: &str,
+    granted: Renditions,
+) -> Option<String> {
+    let shelves: Vec<&Shelf> = shelves.iter().filter(|shelf| granted.contain(shelf.rendition.id)).collect();
+    let variant = shelves.first()?;
     let mut out = String::with_capacity(1024);
     // Writing to a string cannot fail.
-    let _ = write(shelves, hold_back, session, &mut out);
-    out
+    let _ = write(variant, &shelves, hold_back, session, &mut out);
+    Some(out)
 }
 
-fn write(shelves: &[Shelf], hold_back: Duration, session: &str, out: &mut String) -> fmt::Result {
-    let Some(variant) = shelves.first() else { return Ok(()) };
+fn write(
+    variant: &Shelf,
+    shelves: &[&Shelf],
+    hold_back: Duration,
+    session: &str,
+    out: &mut String,
+) -> fmt::Result {
     writeln!(out, "#EXTM3U\n#EXT-X-VERSION:{VERSION}")?;
     // A GOP longer than TARGETDURATION is cut inside. A player that joins behind such a cut finds nothing to start with (hls.js never
     // does), so it is sent back to the key frame.
     if let Some(before) = variant.start_before(hold_back) {
         writeln!(out, "#EXT-X-START:TIME-OFFSET=-{:.3}", before.as_secs_f64())?;
     }
-    let audio: Vec<&Shelf> =
-        shelves.iter().filter(|shelf| matches!(shelf.rendition.id, RenditionId::Audio(_))).collect();
+    let is_audio = |shelf: &&Shelf| matches!(shelf.rendition.id, RenditionId::Audio(_));
+    let audio: Vec<&Shelf> = shelves.iter().copied().filter(is_audio).collect();
     let only_audio = matches!(variant.rendition.id, RenditionId::Audio(_));
     // One audio track alone is the variant itself; several are a group even then, so that viewers can choose.
     let group = if only_audio && audio.len() == 1 { &[][..] } else { &audio[..] };

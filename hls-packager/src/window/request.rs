@@ -3,7 +3,7 @@
 use std::time::Instant;
 
 use super::names;
-use crate::rendition::RenditionId;
+use crate::rendition::{RenditionId, Renditions};
 
 /// A request below `/hls/{stream}/{session}/`, or for the multivariant playlist.
 ///
@@ -14,6 +14,7 @@ pub struct Request {
     pub(super) target: Target,
     pub(super) directives: Result<Directives, Invalid>,
     pub(super) arrived: Instant,
+    pub(super) granted: Renditions,
 }
 
 /// What a path names.
@@ -94,6 +95,7 @@ impl Request {
             target: Target::Multivariant { session: session.to_owned() },
             directives: Ok(Directives::default()),
             arrived,
+            granted: Renditions::ALL,
         }
     }
 
@@ -105,7 +107,13 @@ impl Request {
             (Target::Playlist(_), Some(query)) => directives(query),
             _ => Ok(Directives::default()),
         };
-        Self { target, directives, arrived }
+        Self { target, directives, arrived, granted: Renditions::ALL }
+    }
+
+    /// Of somebody who may see only these renditions: the others are neither listed nor served.
+    #[must_use]
+    pub fn granted(self, renditions: Renditions) -> Self {
+        Self { granted: renditions, ..self }
     }
 
     /// The rendition that is asked for, or of which something is.

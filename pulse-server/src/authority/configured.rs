@@ -9,7 +9,8 @@ use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
 use super::{
-    Authority, Credential, Decision, Denied, DeniedCode, Grant, Guard, Limits, Publish, Revocation, View,
+    Authority, Credential, Credentials, Decision, Denied, DeniedCode, Grant, Publish, Resume, Revocation,
+    Terms, View,
 };
 use crate::config::Config;
 use crate::stream_id::StreamId;
@@ -77,10 +78,6 @@ fn denied(code: DeniedCode, why: &str) -> Denied {
     Denied { code, retry_after: None, why: why.to_owned() }
 }
 
-fn grant(stream: StreamId, credential: Credential) -> Grant {
-    Grant { stream, limits: Limits::default(), credential, guard: Guard::default() }
-}
-
 impl Configured {
     /// The authority of a configuration.
     pub fn new(config: &Config) -> Self {
@@ -127,9 +124,9 @@ impl Configured {
         let _ = self.revoked.send(revocation).await;
     }
 
-    fn see(&self, ask: &View) -> Result<Grant, Denied> {
-        if self.table.load().knows(&ask.stream) {
-            Ok(grant(ask.stream.clone(), Credential(0)))
+    fn see(&self, stream: StreamId) -> Result<Grant, Denied> {
+        if self.table.load().knows(&stream) {
+            Ok(Grant::new(stream, Terms::viewer(Credentials::default())))
         } else {
             Err(denied(DeniedCode::UnknownStream, "no such stream is configured"))
         }
@@ -139,15 +136,20 @@ impl Configured {
 impl Authority for Configured {
     fn publish(&self, ask: Publish) -> Decision {
         let decision = self.table.load().publish(ask.key.expose());
-        Box::pin(ready(decision.map(|(stream, credential)| grant(stream, credential))))
+        let grant = |(stream, credential)| Grant::new(stream, Terms::publisher(credential));
+        Box::pin(ready(decision.map(grant)))
     }
 
     fn play(&self, ask: View) -> Decision {
-        Box::pin(ready(self.see(&ask)))
+        Box::pin(ready(self.see(ask.stream)))
     }
 
     fn view(&self, ask: View) -> Decision {
-        Box::pin(ready(self.see(&ask)))
+        Box::pin(ready(self.see(ask.stream)))
+    }
+
+    fn resume(&self, ask: Resume) -> Decision {
+        Box::pin(ready(self.see(ask.stream)))
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {
@@ -201,7 +203,7 @@ mod tests {
         assert_eq!(publish(&authority, "show").await.as_deref(), Ok("show"));
         authority.reload(&config(true, &[("show", &["secret"]), ("same", &["same"])])).await;
         let falls = |revocation: &Revocation, id: &str| {
-            revocation.covers(&StreamId::parse(id).unwrap(), credential(&digest(id)))
+            revocation.covers(&StreamId::parse(id).unwrap(), &Terms::publisher(credential(&digest(id))))
         };
         let revocation = revoked.try_recv().unwrap();
         assert!(falls(&revocation, "show") && !falls(&revocation, "other"));
@@ -219,7 +221,8 @@ mod tests {
         }
         let falls = |stream: &str, key: &str| {
             let stream = StreamId::parse(stream).unwrap();
-            seen.iter().any(|revocation| revocation.covers(&stream, credential(&digest(key))))
+            seen.iter()
+                .any(|revocation| revocation.covers(&stream, &Terms::publisher(credential(&digest(key)))))
         };
         assert!(falls("show", "k1") && falls("gone", "k3") && falls("opened", "opened"));
         assert!(!falls("show", "k2"));

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-use super::{Credential, Grant, Revocation};
+use super::{Grant, Revocation, Terms};
 use crate::stream_id::StreamId;
 
 /// Revocations kept, a few words each, for decisions that are out meanwhile. A decision that sees more of them go by is refused: one of
@@ -32,7 +32,7 @@ struct Table {
 #[derive(Debug)]
 struct Held {
     stream: StreamId,
-    credential: Credential,
+    terms: Terms,
     revoked: oneshot::Sender<()>,
 }
 
@@ -74,7 +74,7 @@ impl Grants {
             }
             table.latest.push_back(revocation.clone());
         }
-        let covered = table.held.extract_if(|_, held| revocation.covers(&held.stream, held.credential));
+        let covered = table.held.extract_if(|_, held| revocation.covers(&held.stream, &held.terms));
         for (_, held) in covered {
             // Fails when it is being given back at this moment.
             let _ = held.revoked.send(());
@@ -95,13 +95,13 @@ impl Asked {
         let mut table = self.grants.lock();
         let missed = usize::try_from(table.revoked - self.since).unwrap_or(usize::MAX);
         let seen = table.latest.len().checked_sub(missed).ok_or(TakenBack)?;
-        if table.latest.range(seen..).any(|revocation| revocation.covers(&grant.stream, grant.credential)) {
+        if table.latest.range(seen..).any(|revocation| revocation.covers(&grant.stream, &grant.terms)) {
             return Err(TakenBack);
         }
         let (sender, revoked) = oneshot::channel();
         let id = table.next;
         table.next += 1;
-        let held = Held { stream: grant.stream.clone(), credential: grant.credential, revoked: sender };
+        let held = Held { stream: grant.stream.clone(), terms: grant.terms, revoked: sender };
         table.held.insert(id, held);
         drop(table);
         Ok(Hold { grants: self.grants.clone(), id, revoked })
@@ -145,21 +145,15 @@ impl Drop for Hold {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::authority::{Guard, Limits};
+    use crate::authority::Credential;
 
     fn grant(stream: &str, credential: u64) -> Grant {
-        let stream = StreamId::parse(stream).unwrap();
-        Grant {
-            stream,
-            limits: Limits::default(),
-            credential: Credential(credential),
-            guard: Guard::default(),
-        }
+        Grant::new(StreamId::parse(stream).unwrap(), Terms::viewer(Credential(credential).into()))
     }
 
     fn of(stream: &str, credential: u64) -> Revocation {
-        let Grant { stream, credential, .. } = grant(stream, credential);
-        Revocation::Credential { stream, credential }
+        let stream = StreamId::parse(stream).unwrap();
+        Revocation::Credential { stream, credential: Credential(credential) }
     }
 
     #[test]

@@ -6,9 +6,9 @@
 
 mod configured;
 mod grants;
+mod terms;
 
 use std::any::Any;
-use std::collections::HashSet;
 use std::fmt;
 use std::future::Future;
 use std::net::SocketAddr;
@@ -16,6 +16,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use hls_packager::{RenditionId, Renditions};
 use tokio::sync::mpsc;
 
 use crate::config::Secret;
@@ -23,6 +24,7 @@ use crate::stream_id::StreamId;
 
 pub use configured::Configured;
 pub(crate) use grants::{Grants, Hold};
+pub use terms::{Credential, Credentials, Revocation, Role, Terms};
 
 /// How long an authority may take to answer.
 pub const TIMEOUT: Duration = Duration::from_secs(2);
@@ -40,6 +42,10 @@ pub trait Authority: Send + Sync + 'static {
 
     /// May this viewer open an HLS session?
     fn view(&self, ask: View) -> Decision;
+
+    /// May this viewer go on with a session that this process does not know: of a server before it, or beside it, or after a pause in
+    /// which it was not counted? Its handle is genuine and has not expired.
+    fn resume(&self, ask: Resume) -> Decision;
 
     /// What is taken back from now on. Called once, when the server starts. An authority waits when the channel is full, so that
     /// no revocation is lost.
@@ -72,6 +78,17 @@ pub struct View {
     pub referrer: Option<String>,
 }
 
+/// A request to go on with a session.
+#[derive(Clone, Debug)]
+pub struct Resume {
+    /// The stream.
+    pub stream: StreamId,
+    /// What the session rests on.
+    pub terms: Terms,
+    /// When it was opened, in seconds since 1970.
+    pub opened: u64,
+}
+
 /// What was granted.
 #[derive(Debug)]
 pub struct Grant {
@@ -79,10 +96,20 @@ pub struct Grant {
     pub stream: StreamId,
     /// What it may use.
     pub limits: Limits,
-    /// Names the credential that was used, for [`Revocation::Credential`].
-    pub credential: Credential,
-    /// Held for as long as the grant is in use and then dropped: a slot, a lease, a counter.
+    /// What it rests on, for [`Revocation`].
+    pub terms: Terms,
+    /// Counts the viewer of an HLS session while it watches; `None` where nobody counts, and for players, who are counted by the guard.
+    pub seat: Option<Arc<dyn Seat>>,
+    /// Held for as long as the grant is in use and then dropped: a slot, a lease, a counter. That of a publisher is held through the
+    /// grace period.
     pub guard: Guard,
+}
+
+impl Grant {
+    /// All of a stream, without an end, on these terms.
+    pub fn new(stream: StreamId, terms: Terms) -> Self {
+        Self { stream, limits: Limits::default(), terms, seat: None, guard: Guard::default() }
+    }
 }
 
 /// What a grant may use; `None` is the server's own limit.
@@ -91,11 +118,19 @@ pub struct Grant {
 pub struct Limits {
     /// How long it lasts.
     pub expires_in: Option<Duration>,
+    /// Which renditions it shows. RTMP and FLV carry all of them, and are not for who may not see some.
+    pub renditions: Renditions,
 }
 
-/// Names a credential without telling it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct Credential(pub u64);
+/// A viewer's place. Asked when a session's first media is asked for, and again when it comes back from a pause in which it was not
+/// counted.
+pub trait Seat: fmt::Debug + Send + Sync {
+    /// Takes the place, until what is returned is dropped.
+    ///
+    /// # Errors
+    /// [`Denied`] when there is none left.
+    fn take(&self) -> Result<Guard, Denied>;
+}
 
 /// Something to drop when a grant ends.
 #[derive(Default)]
@@ -147,33 +182,6 @@ impl DeniedCode {
             Self::BadCredential => "access_denied",
             Self::LimitReached => "limit_reached",
             Self::Unavailable => "admission_unavailable",
-        }
-    }
-}
-
-/// Something that was granted and no longer is.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Revocation {
-    /// Whatever was granted on this credential for this stream.
-    Credential {
-        /// The stream.
-        stream: StreamId,
-        /// The credential.
-        credential: Credential,
-    },
-    /// Everything of the stream: publisher, players, sessions.
-    Stream(StreamId),
-    /// Everything of all streams but these.
-    AllBut(Arc<HashSet<StreamId>>),
-}
-
-impl Revocation {
-    /// Whether a grant on `credential` for `stream` falls.
-    pub fn covers(&self, stream: &StreamId, credential: Credential) -> bool {
-        match self {
-            Self::Credential { stream: of, credential: revoked } => of == stream && *revoked == credential,
-            Self::Stream(of) => of == stream,
-            Self::AllBut(kept) => !kept.contains(stream),
         }
     }
 }

@@ -37,6 +37,11 @@ fn shown(app: &App, stream: &StreamId) -> String {
 pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
     let stream = shown(app, stream);
     tracing::debug!(stream, %remote, code = refusal.code.as_str(), why = refusal.why, "viewer refused");
+    refused(refusal)
+}
+
+/// What a refusal looks like.
+pub(super) fn refused(refusal: &Denied) -> Problem {
     let (status, detail) = match refusal.code {
         DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream."),
         DeniedCode::BadCredential => (StatusCode::FORBIDDEN, "This token does not open this stream."),

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hls_packager::{Body as Packaged, Cache, Missing, Reply, Request, Resource};
+use hls_packager::{Body as Packaged, Cache, Missing, Renditions, Reply, Request, Resource};
 use hyper::header::{
     ACCEPT_RANGES, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_RANGE, CONTENT_TYPE, ETAG, HeaderMap,
     HeaderValue, VARY,
@@ -15,19 +15,24 @@ use hyper::header::{
 use hyper::{Method, Response, StatusCode};
 
 use super::App;
-use super::admission::{denied, token, view};
+use super::admission::{denied, refused, token, view};
 use super::body::{Body, Pieces};
 use super::head::Head;
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
 use crate::authority;
-use crate::live::{Hls, Phase, SessionRefused};
+use crate::live::{Checked, HANDLE_CHARACTERS, Hls, Phase, SessionRefused, Unknown};
 use crate::stream_id::StreamId;
 
 /// Stands for a session where a public stream is fetched through a plain CDN: nobody is counted.
 const ANONYMOUS: &str = "-";
+/// What the paths of media playlists end with.
+const PLAYLIST: &str = "/index.m3u8";
 /// As long as a real handle, so that HEAD tells the length without opening a session.
-const NO_SESSION: &str = "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+const NO_SESSION: &str = match str::from_utf8(&[b'A'; HANDLE_CHARACTERS]) {
+    Ok(text) => text,
+    Err(_) => "",
+};
 /// A playlist smaller than this fits one packet either way.
 const WORTH_COMPRESSING: usize = 600;
 
@@ -49,8 +54,9 @@ async fn multivariant(app: &Arc<App>, head: &Head, stream: StreamId) -> Result<R
     let (grant, mut hold) = admitted.map_err(|refusal| denied(app, &stream, head.remote, &refusal))?;
     let hls = playable(app, &stream)?;
     let arrived = Instant::now();
+    let renditions = grant.limits.renditions;
     // Nobody is admitted to what cannot be played yet.
-    resource(app, &hls, &Request::multivariant(NO_SESSION, arrived)).await?;
+    resource(app, &hls, &Request::multivariant(NO_SESSION, arrived).granted(renditions), None).await?;
     let session = if head.method == Method::HEAD {
         NO_SESSION.to_owned()
     } else {
@@ -64,8 +70,9 @@ async fn multivariant(app: &Arc<App>, head: &Head, stream: StreamId) -> Result<R
         }
         handle.as_str().to_owned()
     };
-    let resource = resource(app, &hls, &Request::multivariant(&session, arrived)).await?;
-    Ok(respond(app, head, &resource, ""))
+    let request = Request::multivariant(&session, arrived).granted(renditions);
+    let resource = resource(app, &hls, &request, None).await?;
+    Ok(respond(app, &hls, head, &resource, ""))
 }
 
 /// What is below a session.
@@ -76,23 +83,62 @@ async fn media(
     session: &str,
     path: &str,
 ) -> Result<Response<Body>, Problem> {
-    let request = Request::parse(path, head.query(), Instant::now());
-    if session == ANONYMOUS {
-        Box::pin(anonymous(app, head, stream)).await?;
+    let viewer = Viewer { app, stream, session, playlist: path.ends_with(PLAYLIST) };
+    let renditions = if session == ANONYMOUS {
+        Box::pin(anonymous(app, head, stream)).await?
     } else {
-        let checked = app.sessions.check(stream, session, request.is_media_playlist());
-        checked.map_err(session_problem)?;
-    }
+        match app.sessions.check(stream, session, viewer.playlist) {
+            Ok(Checked::Known(renditions)) => renditions,
+            Ok(Checked::Unknown(unknown)) => Box::pin(viewer.resume(head, &unknown)).await?,
+            Err(refused) => return Err(session_problem(refused)),
+        }
+    };
     let hls = packaged(app, stream)?;
-    let resource = resource(app, &hls, &request).await?;
-    Ok(respond(app, head, &resource, path))
+    let request = Request::parse(path, head.query(), Instant::now()).granted(renditions);
+    let resource = resource(app, &hls, &request, Some(&viewer)).await?;
+    Ok(respond(app, &hls, head, &resource, path))
 }
 
 /// Asks whether anybody may watch.
-async fn anonymous(app: &App, head: &Head, stream: &StreamId) -> Result<(), Problem> {
+async fn anonymous(app: &App, head: &Head, stream: &StreamId) -> Result<Renditions, Problem> {
     let ask = view(head, stream.clone(), None);
     let granted = authority::decide(app.authority.view(ask)).await;
-    granted.map(|_| ()).map_err(|refusal| denied(app, stream, head.remote, &refusal))
+    let granted = granted.map_err(|refusal| denied(app, stream, head.remote, &refusal))?;
+    Ok(granted.limits.renditions)
+}
+
+/// Whose request it is.
+struct Viewer<'a> {
+    app: &'a App,
+    stream: &'a StreamId,
+    session: &'a str,
+    playlist: bool,
+}
+
+impl Viewer<'_> {
+    /// Goes on with a session that this process does not know, if the authority agrees.
+    async fn resume(&self, head: &Head, unknown: &Unknown) -> Result<Renditions, Problem> {
+        let app = self.app;
+        let ask = unknown.ask(self.stream.clone());
+        let admitted = app.admit(|authority| authority.resume(ask)).await;
+        let (grant, mut hold) =
+            admitted.map_err(|refusal| denied(app, self.stream, head.remote, &refusal))?;
+        let renditions = app.sessions.adopt(unknown, grant, self.playlist).map_err(session_problem)?;
+        // From here on the table of sessions has it.
+        if hold.is_revoked() {
+            return Err(session_problem(SessionRefused::Revoked));
+        }
+        Ok(renditions)
+    }
+
+    /// Whether the session still holds, after a wait.
+    fn still_admitted(&self) -> Result<(), Problem> {
+        if self.session == ANONYMOUS {
+            return Ok(());
+        }
+        let checked = self.app.sessions.check(self.stream, self.session, self.playlist);
+        checked.map(drop).map_err(session_problem)
+    }
 }
 
 /// The HLS side of a stream that can be joined.
@@ -112,23 +158,43 @@ fn packaged(app: &App, stream: &StreamId) -> Result<Arc<Hls>, Problem> {
     }
 }
 
-/// The resource that `request` names, waited for as long as the window says.
-async fn resource(app: &App, hls: &Hls, request: &Request) -> Result<Resource, Problem> {
+/// The resource that `request` names, waited for as long as the window says and the viewer may watch.
+async fn resource(
+    app: &App,
+    hls: &Hls,
+    request: &Request,
+    viewer: Option<&Viewer<'_>>,
+) -> Result<Resource, Problem> {
     match hls.answer(request) {
-        Reply::Wait { .. } => Box::pin(blocked(app, hls, request)).await,
+        Reply::Wait { .. } => Box::pin(blocked(app, hls, request, viewer)).await,
         reply => settled(reply),
     }
 }
 
-async fn blocked(app: &App, hls: &Hls, request: &Request) -> Result<Resource, Problem> {
+async fn blocked(
+    app: &App,
+    hls: &Hls,
+    request: &Request,
+    viewer: Option<&Viewer<'_>>,
+) -> Result<Resource, Problem> {
     let _slot = Blocked::enter(app)?;
+    let mut revocations = hls.revocations();
+    // One that came before this was listened to is in the table.
+    viewer.map_or(Ok(()), Viewer::still_admitted)?;
     loop {
         match hls.answer(request) {
-            Reply::Wait { on, version, until } => {
+            Reply::Wait { on, version, until } => tokio::select! {
                 // Late or changed, the window is asked again and decides.
-                let _ = tokio::time::timeout_at(until.into(), hls.changed(on, version)).await;
+                _ = tokio::time::timeout_at(until.into(), hls.changed(on, version)) => {}
+                _ = revocations.changed() => viewer.map_or(Ok(()), Viewer::still_admitted)?,
+            },
+            reply => {
+                // A revocation and the media may have come at the same moment.
+                if revocations.has_changed().unwrap_or(false) {
+                    viewer.map_or(Ok(()), Viewer::still_admitted)?;
+                }
+                return settled(reply);
             }
-            reply => return settled(reply),
         }
     }
 }
@@ -168,7 +234,7 @@ fn settled(reply: Reply) -> Result<Resource, Problem> {
     }
 }
 
-fn respond(app: &App, head: &Head, resource: &Resource, path: &str) -> Response<Body> {
+fn respond(app: &App, hls: &Hls, head: &Head, resource: &Resource, path: &str) -> Response<Body> {
     let mut response = match &resource.body {
         Packaged::Text(text) => {
             let gzip = text.identity().len() >= WORTH_COMPRESSING && head.gzip;
@@ -190,6 +256,7 @@ fn respond(app: &App, head: &Head, resource: &Resource, path: &str) -> Response<
     if head.method != Method::HEAD {
         let bytes = hyper::body::Body::size_hint(response.body()).exact().unwrap_or(0);
         app.counters.hls_bytes.fetch_add(bytes, Relaxed);
+        hls.sent_bytes.fetch_add(bytes, Relaxed);
     }
     response
 }
@@ -273,13 +340,14 @@ fn not_found(missing: Missing) -> Problem {
     Problem::not_found(code, detail)
 }
 
-fn session_problem(refused: SessionRefused) -> Problem {
-    let (code, detail) = match refused {
+fn session_problem(why: SessionRefused) -> Problem {
+    let (code, detail) = match why {
         SessionRefused::Expired => {
             ("session_expired", "This session has ended. Open the multivariant playlist again.")
         }
         SessionRefused::Revoked => ("session_revoked", "Access to this stream was withdrawn."),
         SessionRefused::Forged => ("access_denied", "This session does not open this stream."),
+        SessionRefused::NoSeat(refusal) => return refused(&refusal),
     };
     Problem::new(StatusCode::FORBIDDEN, code, detail)
 }

@@ -16,7 +16,7 @@ use super::socket::Unwatch;
 use crate::app::App;
 use crate::authority::{Denied, DeniedCode, Grant, Hold, Publish};
 use crate::config::{Secret, fingerprint};
-use crate::live::{Feed, Refused};
+use crate::live::{Feed, Newcomer, Refused};
 
 /// Lets a connection publish, or turns it away.
 pub(super) async fn admit<I>(peer: Peer, pending: PendingPublish<I>)
@@ -64,7 +64,7 @@ impl Refusal {
     }
 }
 
-fn seat(app: &App, grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
+fn seat(app: &App, mut grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
     let config = app.config.load();
     // Streams that anybody may open must not take the places of those that are configured.
     let configured = config.streams.iter().any(|stream| stream.id == grant.stream.as_str());
@@ -78,7 +78,8 @@ fn seat(app: &App, grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(
         why: "ingest.max_open_streams streams are live".to_owned(),
         late: false,
     })?;
-    match channel.occupy(remote, grant.credential, config.ingest.takeover) {
+    let newcomer = Newcomer { remote, terms: grant.terms, guard: std::mem::take(&mut grant.guard) };
+    match channel.occupy(newcomer, config.ingest.takeover) {
         // From here on the channel's seat is found by revocations; this one was too early for that.
         Ok(_) if hold.is_revoked() => Err(Refusal {
             rejection: Rejection::BadName,

@@ -11,7 +11,7 @@ use tokio::task::AbortHandle;
 use super::feed::Feed;
 use super::life::Life;
 use super::takeover::{Refused, Takeovers};
-use crate::authority::{Credential, Revocation};
+use crate::authority::{Guard, Revocation, Terms};
 use crate::config::Takeover;
 use crate::stream_id::StreamId;
 
@@ -41,8 +41,18 @@ pub enum Phase {
 struct Seat {
     generation: u64,
     remote: SocketAddr,
-    credential: Credential,
+    terms: Terms,
     evict: oneshot::Sender<Eviction>,
+}
+
+/// A publisher that is to be seated.
+pub struct Newcomer {
+    /// From where it publishes.
+    pub remote: SocketAddr,
+    /// On which terms.
+    pub terms: Terms,
+    /// What it was granted with it: held until the life ends, or the next publisher brings another.
+    pub guard: Guard,
 }
 
 /// Why a publisher has to go.
@@ -71,6 +81,8 @@ struct State {
     seat: Option<Seat>,
     generation: u64,
     takeovers: Takeovers,
+    /// Of the last publisher. Its place stays its own through the grace period.
+    guard: Guard,
     /// Ends the life after the grace period. There is one at a time, however often the encoder comes and goes.
     grace: Option<AbortHandle>,
 }
@@ -100,7 +112,8 @@ impl Channel {
     }
 
     fn in_phase(phase: Phase, id: StreamId, grace: Duration, beget: Arc<dyn Beget>) -> Self {
-        let state = State { phase, seat: None, generation: 0, takeovers: Takeovers::default(), grace: None };
+        let (takeovers, guard) = (Takeovers::default(), Guard::default());
+        let state = State { phase, seat: None, generation: 0, takeovers, guard, grace: None };
         Self { id, grace, beget, state: Mutex::new(state) }
     }
 
@@ -131,12 +144,8 @@ impl Channel {
     ///
     /// # Errors
     /// [`Refused`] when the one in place stays.
-    pub fn occupy(
-        self: &Arc<Self>,
-        remote: SocketAddr,
-        credential: Credential,
-        policy: Takeover,
-    ) -> Result<Feed, Refused> {
+    pub fn occupy(self: &Arc<Self>, newcomer: Newcomer, policy: Takeover) -> Result<Feed, Refused> {
+        let Newcomer { remote, terms, guard } = newcomer;
         let mut state = self.state();
         if state.seat.is_some()
             && let Err(refused) = state.takeovers.admit(policy, Instant::now())
@@ -152,14 +161,16 @@ impl Channel {
         state.generation += 1;
         let generation = state.generation;
         let (evict, evicted) = oneshot::channel();
-        if let Some(old) = state.seat.replace(Seat { generation, remote, credential, evict }) {
+        if let Some(old) = state.seat.replace(Seat { generation, remote, terms, evict }) {
             tracing::warn!(stream = %self.id, from = %old.remote, by = %remote, "publisher taken over");
             // The old one may be gone already.
             let _ = old.evict.send(Eviction::TakenOver { by: remote });
         }
         let start_us = life.hand_over(generation);
         state.phase = Phase::Live(Arc::clone(&life));
+        let before = std::mem::replace(&mut state.guard, guard);
         drop(state);
+        drop(before);
         Ok(Feed::new(Arc::clone(self), life, generation, start_us, evicted))
     }
 
@@ -185,7 +196,7 @@ impl Channel {
     /// Drops the publisher if `revocation` covers it.
     pub fn revoke(self: &Arc<Self>, revocation: &Revocation) {
         let mut state = self.state();
-        let covered = state.seat.take_if(|seat| revocation.covers(&self.id, seat.credential));
+        let covered = state.seat.take_if(|seat| revocation.covers(&self.id, &seat.terms));
         let Some(seat) = covered else { return };
         if let Phase::Live(life) = &state.phase {
             life.pause(seat.generation);
@@ -205,6 +216,7 @@ impl Channel {
     pub fn end(&self) {
         let mut state = self.state();
         state.seat = None;
+        state.guard = Guard::default();
         let phase = std::mem::replace(&mut state.phase, Phase::Offline(None));
         if let Phase::Live(life) | Phase::Away(life) = phase {
             life.end();
@@ -240,6 +252,7 @@ impl Channel {
             other => return state.phase = other,
         };
         life.end();
+        state.guard = Guard::default();
         tracing::info!(stream = %self.id, grace_s = self.grace.as_secs(), "stream ended: its encoder did not come back");
         state.phase = Phase::Offline(Some(Arc::clone(&life)));
         drop(state);
@@ -288,6 +301,7 @@ mod tests {
     use rtmp_core::tokio::fanout;
 
     use super::*;
+    use crate::authority::Credential;
     use crate::live::health::Health;
 
     const GRACE: Duration = Duration::from_secs(60);
@@ -313,7 +327,9 @@ mod tests {
     }
 
     fn occupy(channel: &Arc<Channel>, port: u16, policy: Takeover) -> Result<Feed, Refused> {
-        channel.occupy(SocketAddr::from(([127, 0, 0, 1], port)), Credential(port.into()), policy)
+        let remote = SocketAddr::from(([127, 0, 0, 1], port));
+        let terms = Terms::publisher(Credential(port.into()));
+        channel.occupy(Newcomer { remote, terms, guard: Guard::default() }, policy)
     }
 
     fn track() -> Track {
@@ -408,6 +424,27 @@ mod tests {
         // The old one's end must not pause what the new one publishes.
         drop(old);
         assert!(matches!(channel.phase(), Phase::Live(_)));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_a_publisher_was_granted_is_held_through_the_grace_period() {
+        let channel = channel();
+        let lease = Arc::new(());
+        let newcomer = |guard| Newcomer {
+            remote: SocketAddr::from(([127, 0, 0, 1], 1)),
+            terms: Terms::publisher(Credential(1)),
+            guard,
+        };
+        let feed = channel.occupy(newcomer(Guard::new(Arc::clone(&lease))), Takeover::Accept).unwrap();
+        drop(feed);
+        tokio::time::sleep(GRACE - Duration::from_secs(1)).await;
+        assert_eq!(Arc::strong_count(&lease), 2);
+        let next = Arc::new(());
+        let feed = channel.occupy(newcomer(Guard::new(Arc::clone(&next))), Takeover::Accept).unwrap();
+        assert_eq!((Arc::strong_count(&lease), Arc::strong_count(&next)), (1, 2));
+        drop(feed);
+        tokio::time::sleep(GRACE + Duration::from_millis(1)).await;
+        assert_eq!(Arc::strong_count(&next), 1);
     }
 
     #[tokio::test(start_paused = true)]

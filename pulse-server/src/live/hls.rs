@@ -1,6 +1,6 @@
 //! Drives a packager: frames in from the broadcast, playlists and parts out to whoever asks, journal to disk.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -26,6 +26,10 @@ pub struct Hls {
     announced: Mutex<Option<Announced>>,
     /// The life has ended: what the disk refuses from here on is not tried again.
     over: AtomicBool,
+    /// Moves when what viewers were granted was taken back.
+    revocations: watch::Sender<u64>,
+    /// Bytes of answers, heads apart.
+    pub sent_bytes: AtomicU64,
 }
 
 /// What the driver task holds.
@@ -52,6 +56,8 @@ impl Hls {
             topics: RwLock::default(),
             announced: Mutex::default(),
             over: AtomicBool::new(false),
+            revocations: watch::Sender::new(0),
+            sent_bytes: AtomicU64::new(0),
         });
         let driven = Arc::clone(&hls);
         tokio::spawn(async move {
@@ -67,11 +73,26 @@ impl Hls {
         self.window().answer(Instant::now(), request)
     }
 
+    /// The longest that a segment of it is, when that is known.
+    pub fn target_duration(&self) -> Option<Duration> {
+        self.window().target_duration()
+    }
+
     /// Waits until `topic` has a version other than `version`.
     pub async fn changed(&self, topic: Topic, version: u64) {
         let mut versions = self.versions(topic);
         // The sender lives as long as this borrow of self.
         let _ = versions.wait_for(|now| *now != version).await;
+    }
+
+    /// Tells when those who wait have to be asked again whether they may.
+    pub fn revocations(&self) -> watch::Receiver<u64> {
+        self.revocations.subscribe()
+    }
+
+    /// Something that viewers were granted was taken back.
+    pub fn revoked(&self) {
+        self.revocations.send_modify(|count| *count += 1);
     }
 
     /// Takes the encoder's word for which tracks will come.

@@ -13,7 +13,7 @@ mod registry;
 mod sessions;
 mod takeover;
 
-pub(crate) use channel::{Channel, Eviction, Phase};
+pub(crate) use channel::{Channel, Eviction, Newcomer, Phase};
 pub(crate) use factory::Factory;
 pub(crate) use feed::Feed;
 pub(crate) use health::Issue;
@@ -22,5 +22,5 @@ pub(crate) use journal::JournalStore;
 pub(crate) use life::{Life, Superseded};
 pub(crate) use outputs::Unplayable;
 pub(crate) use registry::Registry;
-pub(crate) use sessions::{Key, Refused as SessionRefused, Sessions};
+pub(crate) use sessions::{Checked, HANDLE_CHARACTERS, Key, Refused as SessionRefused, Sessions, Unknown};
 pub(crate) use takeover::Refused;

@@ -65,8 +65,19 @@ impl Registry {
 
     /// Carries out a revocation on publishers.
     pub fn revoke(&self, revocation: &Revocation) {
-        for channel in self.all() {
-            channel.revoke(revocation);
+        self.concerned(revocation).iter().for_each(|channel| channel.revoke(revocation));
+    }
+
+    /// Has viewers who wait look whether a revocation covers them.
+    pub fn wake_viewers(&self, revocation: &Revocation) {
+        let lives = self.concerned(revocation).into_iter().filter_map(|channel| channel.life());
+        lives.filter_map(|life| life.hls.clone()).for_each(|hls| hls.revoked());
+    }
+
+    fn concerned(&self, revocation: &Revocation) -> Vec<Arc<Channel>> {
+        match revocation.stream() {
+            Some(stream) => self.find(stream).into_iter().collect(),
+            None => self.all(),
         }
     }
 

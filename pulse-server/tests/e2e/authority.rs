@@ -1,12 +1,12 @@
 //! An authority of the embedder's own: asked for every publisher, player and viewer, bounded in time, and able to take back.
 
-use std::future::pending;
+use std::future::{pending, ready};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use pulse_server::StreamId;
 use pulse_server::authority::{
-    Authority, Credential, Decision, Grant, Guard, Limits, Publish, Revocation, View,
+    Authority, Credential, Decision, Grant, Publish, Resume, Revocation, Role, Terms, View,
 };
 use rtmp_core::CloseReason;
 use rtmp_core::client::Event;
@@ -37,7 +37,7 @@ impl Everybody {
         (Arc::new(Self { delay, revocations: Mutex::new(Some(revocations)) }), revoke)
     }
 
-    fn decide(&self, name: &str, credential: u64) -> Decision {
+    fn decide(&self, name: &str, role: Role, credential: u64) -> Decision {
         let stream = stream(name);
         let delay = self.delay;
         Box::pin(async move {
@@ -45,20 +45,19 @@ impl Everybody {
                 pending::<()>().await;
             }
             sleep(delay).await;
-            let (limits, guard) = (Limits::default(), Guard::default());
-            Ok(Grant { stream, limits, credential: Credential(credential), guard })
+            Ok(Grant::new(stream, Terms { role, credentials: Credential(credential).into(), epoch: 0 }))
         })
     }
 
     fn see(&self, ask: &View) -> Decision {
         let token = ask.token.as_ref().and_then(|token| token.expose().parse().ok());
-        self.decide(ask.stream.as_str(), token.unwrap_or_default())
+        self.decide(ask.stream.as_str(), Role::Viewer, token.unwrap_or_default())
     }
 }
 
 impl Authority for Everybody {
     fn publish(&self, ask: Publish) -> Decision {
-        self.decide(ask.key.expose(), 0)
+        self.decide(ask.key.expose(), Role::Publisher, 0)
     }
 
     fn play(&self, ask: View) -> Decision {
@@ -67,6 +66,10 @@ impl Authority for Everybody {
 
     fn view(&self, ask: View) -> Decision {
         self.see(&ask)
+    }
+
+    fn resume(&self, ask: Resume) -> Decision {
+        Box::pin(ready(Ok(Grant::new(ask.stream, ask.terms))))
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {

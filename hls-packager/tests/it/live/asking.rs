@@ -3,7 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use hls_packager::{Body, Cache, Config, Invalid, MAX_HOLD, Missing, RenditionId, Reply, Request, Topic};
+use hls_packager::{
+    Body, Cache, Config, Invalid, MAX_HOLD, Missing, RenditionId, Renditions, Reply, Request, Topic,
+};
 
 use super::encoder::{Encoder, Sent};
 use super::playlist::Playlist;
@@ -225,6 +227,41 @@ fn trap_36_the_multivariant_playlist_says_what_the_headers_say() {
     {
         assert!(stream.contains(attribute), "{attribute}: {stream}");
     }
+}
+
+#[test]
+fn what_a_viewer_may_not_see_is_neither_listed_nor_served() {
+    let (rig, _) = after(SECOND * 5, Config::default());
+    let ask = |path: &str, granted| {
+        rig.window.answer(rig.now.instant, &Request::parse(path, None, rig.now.instant).granted(granted))
+    };
+    let multivariant = |granted| {
+        let request = Request::multivariant("-", rig.now.instant).granted(granted);
+        rig.window.answer(rig.now.instant, &request)
+    };
+    let (video, audio) = (RenditionId::Video, RenditionId::Audio(0));
+    for (granted, other) in [(video, audio), (audio, video)] {
+        let only = Renditions::of([granted]);
+        let reply = multivariant(only);
+        let listed = String::from_utf8(text(&reply).identity().to_vec()).unwrap();
+        assert!(listed.contains(&format!("-/{granted}/index.m3u8")), "{listed}");
+        assert!(!listed.contains(&other.to_string()), "{listed}");
+        let reply = ask(&format!("{granted}/index.m3u8"), only);
+        let playlist = String::from_utf8(text(&reply).identity().to_vec()).unwrap();
+        assert!(!playlist.contains("RENDITION-REPORT"), "{playlist}");
+        let segment = playlist.lines().rfind(|line| line.contains("-s") && !line.contains(':')).unwrap();
+        for path in ["index.m3u8", "l1-i1.mp4", segment] {
+            let path = format!("{other}/{path}");
+            assert!(matches!(ask(&path, Renditions::ALL), Reply::Ready(_)), "{path}");
+            assert!(matches!(ask(&path, only), Reply::NotFound(Missing::Unknown)), "{path}");
+        }
+    }
+    assert!(matches!(multivariant(Renditions::NONE), Reply::NotFound(Missing::Unknown)));
+    // Nothing of that is in what everybody gets.
+    let reply = ask(VIDEO, Renditions::of([video, audio]));
+    let Reply::Ready(all) = rig.answer(VIDEO, None) else { panic!("it is there") };
+    assert!(matches!(all.body, Body::Text(all) if Arc::ptr_eq(&all, text(&reply))));
+    assert!(rig.multivariant().contains("audio0"));
 }
 
 #[test]

@@ -1,0 +1,480 @@
+//! Viewers' sessions: who has been seen lately, under which signed handle.
+//!
+//! A handle that this process does not know (of a server before it or beside it, or of a viewer who paused) is genuine by its
+//! signature, so that sessions outlive a restart; whether it still holds is for the authority to say. One that is known costs a table
+//! look-up.
+
+mod handle;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use hls_packager::Renditions;
+
+use crate::authority::{Denied, Grant, Guard, Resume, Revocation, Seat, Terms};
+use crate::stream_id::StreamId;
+use handle::{Fields, Signed, Signer};
+pub(crate) use handle::{Handle, Key, TEXT as HANDLE_CHARACTERS};
+
+/// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it nobody new is admitted.
+pub(super) const MAX_SESSIONS: usize = 262_144;
+/// How long a handle lasts where the grant does not say.
+pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
+/// Revocations remembered against handles that are signed but not known. When one is forgotten, the oldest first, so is every unknown
+/// handle of its time: it may have been covered, and whoever has it is admitted anew.
+const MAX_REVOCATIONS: usize = 4096;
+
+/// A viewer's session.
+struct Session {
+    signed: Signed,
+    stream: StreamId,
+    terms: Terms,
+    expires: u32,
+    renditions: Renditions,
+    /// Milliseconds of the table's clock.
+    last_seen: AtomicU64,
+    /// Whether it has asked for a media playlist, and so counts as a viewer.
+    counted: AtomicBool,
+    place: Place,
+    _guard: Guard,
+}
+
+/// A session's place among the viewers, taken with its first media request.
+struct Place {
+    taken: AtomicBool,
+    seat: Option<Arc<dyn Seat>>,
+    guard: Mutex<Guard>,
+}
+
+impl Place {
+    fn new(seat: Option<Arc<dyn Seat>>) -> Self {
+        Self { taken: AtomicBool::new(seat.is_none()), seat, guard: Mutex::default() }
+    }
+
+    /// Takes the place, if it is not taken. Requests that come at once take it once.
+    fn take(&self) -> Result<(), Denied> {
+        let Some(seat) = self.seat.as_ref().filter(|_| !self.taken.load(Ordering::Acquire)) else {
+            return Ok(());
+        };
+        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.taken.load(Ordering::Acquire) {
+            *guard = seat.take()?;
+            self.taken.store(true, Ordering::Release);
+        }
+        Ok(())
+    }
+}
+
+/// The sessions of this process.
+pub struct Sessions {
+    signer: Signer,
+    started: Instant,
+    known: Mutex<HashMap<[u8; 8], Arc<Session>>>,
+    revoked: Mutex<Revoked>,
+}
+
+/// What was revoked since the process started, with the time in seconds since 1970.
+#[derive(Default)]
+struct Revoked {
+    latest: VecDeque<(Revocation, u64)>,
+    /// When the newest of those that are not remembered any more was made.
+    forgotten: Option<u64>,
+}
+
+impl Revoked {
+    fn push(&mut self, revocation: Revocation, at: u64) {
+        if self.latest.len() >= MAX_REVOCATIONS {
+            self.forgotten = self.latest.pop_front().map(|(_, at)| at).max(self.forgotten);
+        }
+        self.latest.push_back((revocation, at));
+    }
+
+    fn covers(&self, stream: &StreamId, terms: &Terms, opened: u64) -> bool {
+        let covers = |(revocation, at): &(Revocation, u64)| opened <= *at && revocation.covers(stream, terms);
+        self.forgotten.is_some_and(|at| opened <= at) || self.latest.iter().any(covers)
+    }
+}
+
+/// Why a handle was refused.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// It is not a handle of this stream and key.
+    Forged,
+    /// It has ended.
+    Expired,
+    /// What it was granted on was taken back.
+    Revoked,
+    /// There is no place for the viewer.
+    NoSeat(Denied),
+}
+
+/// There are too many sessions.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Full;
+
+/// A handle that holds, or would.
+#[derive(Debug)]
+pub enum Checked {
+    /// It opens these renditions.
+    Known(Renditions),
+    /// It is genuine, and the authority has to say whether it still holds.
+    Unknown(Unknown),
+}
+
+/// A genuine handle that this process does not know.
+#[derive(Debug)]
+pub struct Unknown {
+    signed: Signed,
+    fields: Fields,
+}
+
+impl Unknown {
+    /// The question to the authority.
+    pub fn ask(&self, stream: StreamId) -> Resume {
+        Resume { stream, terms: self.fields.terms, opened: self.fields.opened.into() }
+    }
+}
+
+impl Sessions {
+    /// A table whose handles are signed with `key`.
+    pub fn new(key: &Key) -> Self {
+        Self {
+            signer: Signer::new(key),
+            started: Instant::now(),
+            known: Mutex::default(),
+            revoked: Mutex::default(),
+        }
+    }
+
+    /// Opens a session on a grant and returns its handle.
+    ///
+    /// # Errors
+    /// [`Full`] beyond [`MAX_SESSIONS`].
+    pub fn mint(&self, grant: Grant, id: [u8; 8]) -> Result<Handle, Full> {
+        let opened = unix_now();
+        let lifetime = grant.limits.expires_in.unwrap_or(LIFETIME);
+        let fields = Fields {
+            id,
+            opened: seconds(opened),
+            expires: seconds(opened.saturating_add(lifetime.as_secs())),
+            terms: grant.terms,
+            renditions: grant.limits.renditions,
+        };
+        let signed = self.signer.sign(&grant.stream, &fields);
+        let session = self.session(signed, &fields, grant);
+        let mut known = self.known();
+        if known.len() >= MAX_SESSIONS {
+            return Err(Full);
+        }
+        known.insert(id, Arc::new(session));
+        Ok(Handle::of(&signed))
+    }
+
+    /// Checks a handle that came with a request for `stream`; `playlist` says that the request is for a media playlist.
+    ///
+    /// # Errors
+    /// [`Refused`] says why it does not open the stream.
+    pub fn check(&self, stream: &StreamId, handle: &str, playlist: bool) -> Result<Checked, Refused> {
+        let signed = handle::decode(handle).ok_or(Refused::Forged)?;
+        let known = self.known().get(&handle::claimed_id(&signed)).cloned();
+        let genuine =
+            |session: &Arc<Session>| handle::equal(&session.signed, &signed) && session.stream == *stream;
+        match known.filter(genuine) {
+            Some(session) => self.see(&session, playlist).map(Checked::Known),
+            None => self.open(stream, signed).map(Checked::Unknown),
+        }
+    }
+
+    /// Goes on with the session of a handle that was not known, on what the authority granted.
+    ///
+    /// # Errors
+    /// [`Refused`] when it was taken back meanwhile, or there is no place for the viewer.
+    pub fn adopt(&self, unknown: &Unknown, grant: Grant, playlist: bool) -> Result<Renditions, Refused> {
+        let Unknown { signed, fields } = unknown;
+        if self.revoked().covers(&grant.stream, &fields.terms, fields.opened.into()) {
+            return Err(Refused::Revoked);
+        }
+        let session = Arc::new(self.session(*signed, fields, grant));
+        let mut known = self.known();
+        let session = match known.get(&fields.id) {
+            // Another request of it was quicker.
+            Some(other) if other.signed == *signed => Arc::clone(other),
+            // Beyond the limit it is served without being known: it was admitted once.
+            _ if known.len() >= MAX_SESSIONS => session,
+            _ => {
+                known.insert(fields.id, Arc::clone(&session));
+                session
+            }
+        };
+        drop(known);
+        self.see(&session, playlist)
+    }
+
+    /// Reads a handle that is not known.
+    fn open(&self, stream: &StreamId, signed: Signed) -> Result<Unknown, Refused> {
+        let fields = self.signer.open(stream, &signed).ok_or(Refused::Forged)?;
+        if u64::from(fields.expires) <= unix_now() {
+            return Err(Refused::Expired);
+        }
+        if self.revoked().covers(stream, &fields.terms, fields.opened.into()) {
+            return Err(Refused::Revoked);
+        }
+        Ok(Unknown { signed, fields })
+    }
+
+    /// A request of a session.
+    fn see(&self, session: &Session, playlist: bool) -> Result<Renditions, Refused> {
+        if u64::from(session.expires) <= unix_now() {
+            return Err(Refused::Expired);
+        }
+        session.place.take().map_err(Refused::NoSeat)?;
+        session.last_seen.store(self.clock_ms(), Ordering::Relaxed);
+        if playlist {
+            session.counted.store(true, Ordering::Relaxed);
+        }
+        Ok(session.renditions)
+    }
+
+    fn session(&self, signed: Signed, fields: &Fields, grant: Grant) -> Session {
+        Session {
+            signed,
+            stream: grant.stream,
+            terms: fields.terms,
+            expires: fields.expires,
+            renditions: fields.renditions,
+            last_seen: AtomicU64::new(self.clock_ms()),
+            counted: AtomicBool::new(false),
+            place: Place::new(grant.seat),
+            _guard: grant.guard,
+        }
+    }
+
+    /// Ends what `revocation` covers, for ever.
+    pub fn revoke(&self, revocation: &Revocation) {
+        self.revoked().push(revocation.clone(), unix_now());
+        self.known().retain(|_, session| !revocation.covers(&session.stream, &session.terms));
+    }
+
+    /// Forgets sessions that have been idle for as long as `idle` says for their stream; to be called every second or so.
+    pub fn sweep(&self, mut idle: impl FnMut(&StreamId) -> Duration) {
+        let now = self.clock_ms();
+        self.known().retain(|_, session| {
+            let silent = now.saturating_sub(session.last_seen.load(Ordering::Relaxed));
+            u128::from(silent) <= idle(&session.stream).as_millis()
+        });
+    }
+
+    /// Viewers by stream: sessions that follow a media playlist.
+    pub fn viewers(&self) -> HashMap<StreamId, usize> {
+        let mut viewers = HashMap::new();
+        for session in self.known().values().filter(|session| session.counted.load(Ordering::Relaxed)) {
+            match viewers.get_mut(&session.stream) {
+                Some(count) => *count += 1,
+                None => drop(viewers.insert(session.stream.clone(), 1)),
+            }
+        }
+        viewers
+    }
+
+    fn clock_ms(&self) -> u64 {
+        self.started.elapsed().as_millis() as u64
+    }
+
+    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 8], Arc<Session>>> {
+        self.known.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn revoked(&self) -> MutexGuard<'_, Revoked> {
+        self.revoked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Seconds since 1970 as handles have them, until 2106.
+fn seconds(since: u64) -> u32 {
+    u32::try_from(since).unwrap_or(u32::MAX)
+}
+
+fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::authority::{Credential, DeniedCode, Limits, Role};
+
+    const KEY: Key = [7; 32];
+
+    fn stream(name: &str) -> StreamId {
+        StreamId::parse(name).unwrap()
+    }
+
+    fn grant(name: &str) -> Grant {
+        Grant::new(stream(name), Terms::viewer(Credential(9).into()))
+    }
+
+    /// What a request of `handle` for `name` gets, where the authority lets everybody go on.
+    fn ask(sessions: &Sessions, name: &str, handle: &str) -> Result<(), Refused> {
+        match sessions.check(&stream(name), handle, true)? {
+            Checked::Known(_) => Ok(()),
+            Checked::Unknown(unknown) => sessions.adopt(&unknown, grant(name), true).map(drop),
+        }
+    }
+
+    fn mint(sessions: &Sessions, name: &str, id: u8) -> Handle {
+        sessions.mint(grant(name), [id; 8]).unwrap()
+    }
+
+    #[test]
+    fn a_handle_opens_its_stream_only() {
+        let sessions = Sessions::new(&KEY);
+        let handle = mint(&sessions, "show", 1);
+        assert_eq!(ask(&sessions, "show", handle.as_str()), Ok(()));
+        assert_eq!(ask(&sessions, "other", handle.as_str()), Err(Refused::Forged));
+    }
+
+    #[test]
+    fn a_handle_with_any_character_changed_is_refused() {
+        let sessions = Sessions::new(&KEY);
+        let handle = mint(&sessions, "show", 1);
+        for at in 0..handle.as_str().len() {
+            let mut changed = handle.as_str().as_bytes().to_vec();
+            changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).unwrap();
+            assert_eq!(ask(&sessions, "show", &changed), Err(Refused::Forged), "{at}");
+        }
+        for odd in ["", "-", &handle.as_str()[1..], &format!("{}A", handle.as_str())] {
+            assert_eq!(ask(&sessions, "show", odd), Err(Refused::Forged));
+        }
+    }
+
+    #[test]
+    fn a_handle_of_an_earlier_process_is_accepted_and_one_of_another_key_is_not() {
+        let handle = mint(&Sessions::new(&KEY), "show", 1);
+        assert_eq!(ask(&Sessions::new(&KEY), "show", handle.as_str()), Ok(()));
+        let other = Sessions::new(&[8; 32]);
+        assert_eq!(ask(&other, "show", handle.as_str()), Err(Refused::Forged));
+    }
+
+    #[test]
+    fn a_grant_that_expires_takes_its_session_along() {
+        let sessions = Sessions::new(&KEY);
+        let limits = Limits { expires_in: Some(Duration::ZERO), ..Limits::default() };
+        let handle = sessions.mint(Grant { limits, ..grant("show") }, [1; 8]).unwrap();
+        assert_eq!(ask(&sessions, "show", handle.as_str()), Err(Refused::Expired));
+    }
+
+    #[test]
+    fn a_revoked_session_does_not_come_back_on_its_signature() {
+        let sessions = Sessions::new(&KEY);
+        let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
+        sessions.revoke(&Revocation::Stream(stream("show")));
+        assert_eq!(ask(&sessions, "show", revoked.as_str()), Err(Refused::Revoked));
+        assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()));
+    }
+
+    #[test]
+    fn a_revoked_session_does_not_come_back_after_any_number_of_others_were_revoked() {
+        let sessions = Sessions::new(&KEY);
+        let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
+        let other = |credential| Revocation::Credential {
+            stream: stream("show"),
+            credential: Credential(credential),
+        };
+        sessions.revoke(&Revocation::Stream(stream("show")));
+        (0..MAX_REVOCATIONS as u64).for_each(|id| sessions.revoke(&other(1_000 + id)));
+        assert_eq!(sessions.revoked().latest.len(), MAX_REVOCATIONS);
+        assert_eq!(ask(&sessions, "show", revoked.as_str()), Err(Refused::Revoked));
+        assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()), "it is known");
+    }
+
+    #[test]
+    fn trap_56_viewers_are_sessions_that_follow_a_playlist_not_requests() {
+        let sessions = Sessions::new(&KEY);
+        let handle = mint(&sessions, "show", 1);
+        let _only_minted = mint(&sessions, "show", 2);
+        for _ in 0..8 {
+            ask(&sessions, "show", handle.as_str()).unwrap();
+        }
+        assert_eq!(sessions.viewers().get(&stream("show")), Some(&1));
+    }
+
+    /// A house with so many places.
+    #[derive(Debug)]
+    struct House {
+        free: Arc<std::sync::atomic::AtomicI32>,
+    }
+
+    struct Taken(Arc<std::sync::atomic::AtomicI32>);
+
+    impl Drop for Taken {
+        fn drop(&mut self) {
+            self.0.fetch_add(1, Ordering::SeqCst);
+        }
+    }
+
+    impl Seat for House {
+        fn take(&self) -> Result<Guard, Denied> {
+            if self.free.fetch_sub(1, Ordering::SeqCst) > 0 {
+                return Ok(Guard::new(Taken(Arc::clone(&self.free))));
+            }
+            self.free.fetch_add(1, Ordering::SeqCst);
+            Err(Denied { code: DeniedCode::LimitReached, retry_after: None, why: "full".to_owned() })
+        }
+    }
+
+    #[test]
+    fn a_place_is_taken_with_the_first_request_once_and_given_back_by_idleness() {
+        let sessions = Sessions::new(&KEY);
+        let free = Arc::new(std::sync::atomic::AtomicI32::new(1));
+        let seat: Arc<dyn Seat> = Arc::new(House { free: Arc::clone(&free) });
+        let seated = |id| {
+            let grant = Grant { seat: Some(Arc::clone(&seat)), ..grant("show") };
+            sessions.mint(grant, [id; 8]).unwrap()
+        };
+        let handles: Vec<_> = (0..3).map(seated).collect();
+        assert_eq!(free.load(Ordering::SeqCst), 1, "nobody has asked for media");
+        for _ in 0..3 {
+            assert_eq!(ask(&sessions, "show", handles[1].as_str()), Ok(()));
+        }
+        assert!(matches!(ask(&sessions, "show", handles[0].as_str()), Err(Refused::NoSeat(_))));
+        sessions.sweep(|_| Duration::from_secs(60));
+        assert_eq!(free.load(Ordering::SeqCst), 0);
+        std::thread::sleep(Duration::from_millis(2));
+        sessions.sweep(|_| Duration::ZERO);
+        assert_eq!(free.load(Ordering::SeqCst), 1);
+    }
+
+    #[test]
+    fn what_a_token_does_not_show_a_handle_does_not_after_a_restart_either() {
+        let renditions = Renditions::of([hls_packager::RenditionId::Video]);
+        let limits = Limits { renditions, ..Limits::default() };
+        let before = Sessions::new(&KEY);
+        let handle = before.mint(Grant { limits, ..grant("show") }, [1; 8]).unwrap();
+        let after = Sessions::new(&KEY);
+        let Ok(Checked::Unknown(unknown)) = after.check(&stream("show"), handle.as_str(), true) else {
+            panic!("it is not known")
+        };
+        assert_eq!(unknown.ask(stream("show")).terms, grant("show").terms);
+        assert_eq!(after.adopt(&unknown, grant("show"), true), Ok(renditions));
+        assert!(
+            matches!(after.check(&stream("show"), handle.as_str(), true), Ok(Checked::Known(shown)) if shown == renditions)
+        );
+    }
+
+    #[test]
+    fn the_epoch_that_begins_ends_the_sessions_of_those_before_and_no_publisher() {
+        let sessions = Sessions::new(&KEY);
+        let old = mint(&sessions, "show", 1);
+        let terms = Terms { epoch: 1, ..grant("show").terms };
+        let new = sessions.mint(Grant { terms, ..grant("show") }, [2; 8]).unwrap();
+        let before = |role| Revocation::Before { stream: stream("show"), role, epoch: 1 };
+        assert!(!before(Role::Publisher).concerns_viewers());
+        assert_eq!(ask(&sessions, "show", old.as_str()), Ok(()));
+        sessions.revoke(&before(Role::Viewer));
+        assert_eq!(ask(&sessions, "show", old.as_str()), Err(Refused::Revoked));
+        assert_eq!(ask(&sessions, "show", new.as_str()), Ok(()));
+    }
+}
