@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use platform_core::{OrganizationId, ProjectId};
+use serde::{Deserialize, Serialize};
 
 use crate::call::About;
 use crate::error::SUSPENDED;
+use crate::gate::Passed;
 use crate::member::Member;
 use crate::organization::Organization;
 use crate::plan::{Limits, Plan};
@@ -13,7 +15,7 @@ use crate::principal::{KeyPrincipal, Principal};
 use crate::project::Project;
 use crate::store::{Entity, Tx, is, named};
 use crate::stream::Stream;
-use crate::{Call, Error, StreamId};
+use crate::{Call, Error, StreamId, UserId};
 
 named! {
     /// The role of a member. Each may all that the ones after it may.
@@ -149,7 +151,8 @@ impl Permission {
 }
 
 /// What somebody wants to act on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Target {
     /// An organization.
     Organization(OrganizationId),
@@ -231,25 +234,43 @@ pub async fn authorize<T: Tx>(
     permission: Permission,
     target: Target,
 ) -> Result<Access, Error> {
-    match &call.principal {
+    let access = match &call.principal {
         Principal::Anonymous => Err(Error::Unauthenticated),
         Principal::Key(key) => by_key(tx, key, permission, target).await,
-        Principal::User(user) => {
-            let mut access = load(tx, target).await?;
-            let filter = vec![is("organization_id", access.organization_id), is("user_id", user.id)];
-            let member: Member = tx.find(filter).await?.ok_or(Error::NotFound)?;
-            access.role = Some(member.role);
-            if !permission.granted_to(member.role) {
-                return Err(Error::Forbidden(permission));
-            }
-            if access.organization()?.suspended_at.is_some() {
-                let detail = "The organization is suspended; ask the operator of this server.";
-                return Err(Error::refused(SUSPENDED, detail));
-            }
-            Ok(access)
-        }
+        Principal::User(user) => by_member(tx, user.id, permission, target).await,
         Principal::Operator | Principal::System => load(tx, target).await,
+    }?;
+    call.note(|| match call.principal {
+        Principal::Operator => Passed::Operator,
+        _ => Passed::Tenant {
+            permission,
+            target,
+            organization_id: access.organization_id,
+            project_id: access.project_id,
+        },
+    });
+    Ok(access)
+}
+
+/// The gate for people, who are members.
+async fn by_member<T: Tx>(
+    tx: &mut T,
+    user_id: UserId,
+    permission: Permission,
+    target: Target,
+) -> Result<Access, Error> {
+    let mut access = load(tx, target).await?;
+    let filter = vec![is("organization_id", access.organization_id), is("user_id", user_id)];
+    let member: Member = tx.find(filter).await?.ok_or(Error::NotFound)?;
+    access.role = Some(member.role);
+    if !permission.granted_to(member.role) {
+        return Err(Error::Forbidden(permission));
     }
+    if access.organization()?.suspended_at.is_some() {
+        let detail = "The organization is suspended; ask the operator of this server.";
+        return Err(Error::refused(SUSPENDED, detail));
+    }
+    Ok(access)
 }
 
 /// The gate for keys, whose project and organization were looked at when they were let in.
@@ -326,7 +347,10 @@ async fn load<T: Tx>(tx: &mut T, target: Target) -> Result<Access, Error> {
 pub fn operator(call: &Call) -> Result<(), Error> {
     match &call.principal {
         Principal::Operator | Principal::System => Ok(()),
-        Principal::User(user) if user.is_admin => Ok(()),
+        Principal::User(user) if user.is_admin => {
+            call.note(|| Passed::Operator);
+            Ok(())
+        }
         Principal::Anonymous => Err(Error::Unauthenticated),
         Principal::User(_) | Principal::Key(_) => Err(Error::Forbidden(Permission::Operate)),
     }

@@ -7,6 +7,7 @@ use platform_core::id::{Generator, Id, Kind};
 use platform_core::{Event, EventType, OrganizationId, ProjectId, WallTime};
 use serde::Serialize;
 
+use crate::gate::{Noted, Passed};
 use crate::principal::Principal;
 use crate::store::{ActorKind, AuditEntry, Entity, Store, Tx};
 use crate::vault::{self, Keys, MasterKey, VaultError};
@@ -41,7 +42,14 @@ impl Tenancy {
 
     /// A call by `principal` at `now`.
     pub fn call(&self, principal: Principal, now: WallTime) -> Call {
-        Call { tenancy: self.clone(), principal, now, address: None, request_id: None }
+        Call {
+            tenancy: self.clone(),
+            principal,
+            now,
+            address: None,
+            request_id: None,
+            noted: Noted::default(),
+        }
     }
 
     /// The next id, made at `now`.
@@ -67,6 +75,7 @@ pub struct Call {
     pub address: Option<IpAddr>,
     /// The request's id, for the audit log.
     pub request_id: Option<String>,
+    noted: Noted,
 }
 
 /// What a change is about, for events and the audit log.
@@ -82,6 +91,22 @@ impl Call {
     #[must_use]
     pub fn by(&self, principal: Principal) -> Self {
         Self { principal, ..self.clone() }
+    }
+
+    /// The same call, of which it is noted what the gate lets it through to. Clones note in the same place.
+    #[must_use]
+    pub fn noting(&self) -> Self {
+        Self { noted: Noted::on(), ..self.clone() }
+    }
+
+    /// What the gate has let this call through to, if it is [noted](Self::noting).
+    pub fn passed(&self) -> Vec<Passed> {
+        self.noted.all()
+    }
+
+    /// Notes what the gate has let this call through to.
+    pub(crate) fn note(&self, passed: impl FnOnce() -> Passed) {
+        self.noted.note(passed);
     }
 
     /// Ids and keys.

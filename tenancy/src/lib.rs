@@ -53,6 +53,7 @@ pub mod cache;
 mod call;
 mod error;
 pub mod field;
+pub mod gate;
 pub mod idempotency;
 pub mod ids;
 pub mod invitation;

@@ -70,8 +70,8 @@ pub(crate) const REMEMBERED: Duration = Duration::from_secs(7 * 86_400);
 pub struct Used {
     /// In which organization.
     pub organization_id: OrganizationId,
-    /// In which project.
-    pub project_id: ProjectId,
+    /// In which project; `None` for what was of the organization alone.
+    pub project_id: Option<ProjectId>,
     /// Of what.
     pub metric: Metric,
     /// On which day: any moment of it.
@@ -98,7 +98,7 @@ pub async fn count<T: Tx>(tx: &mut T, call: &Call, report: &str, used: &[Used]) 
     // several reports waits for another in a circle.
     let mut sums: BTreeMap<String, Usage> = BTreeMap::new();
     for one in used {
-        for project_id in [Some(one.project_id), None] {
+        for project_id in one.project_id.map(Some).into_iter().chain([None]) {
             let row = row(one, project_id);
             let sum = sums.entry(row.id.clone()).or_insert(Usage { value: 0, ..row });
             sum.value = sum.value.saturating_add(one.amount.max(0));

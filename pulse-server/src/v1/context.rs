@@ -5,8 +5,8 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use axum::response::{IntoResponse, Response};
-use hyper::StatusCode;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use hyper::{Method, StatusCode, Uri};
 use platform_core::sql::{BoxFuture, Tx};
 use serde::Serialize;
 use tenancy::{Call, Error, Principal};
@@ -26,6 +26,16 @@ pub(crate) struct Context {
     pub(crate) call: Call,
     /// The request, if it can be sent again.
     idempotency: Option<Key>,
+    asked: Asked,
+}
+
+/// What was asked for.
+#[derive(Clone)]
+pub(super) struct Asked {
+    /// By which method.
+    pub(super) method: Method,
+    /// Where.
+    pub(super) at: Uri,
 }
 
 /// A request of anybody. Credentials, right or wrong, do not matter.
@@ -71,6 +81,8 @@ fn prepared(parts: &Parts) -> Result<Prepared, Failure> {
 /// A change's input, with what goes into its transaction beside.
 struct Job<I, F> {
     call: Call,
+    api: Arc<Api>,
+    asked: Asked,
     key: Option<Key>,
     status: StatusCode,
     input: I,
@@ -85,8 +97,8 @@ struct Answered {
 }
 
 impl Context {
-    pub(super) fn new(api: Arc<Api>, call: Call, idempotency: Option<Key>) -> Self {
-        Self { api, call, idempotency }
+    pub(super) fn new(api: Arc<Api>, call: Call, idempotency: Option<Key>, asked: Asked) -> Self {
+        Self { api, call, idempotency, asked }
     }
 
     /// Something to read with.
@@ -112,9 +124,30 @@ impl Context {
             Some(key) => Some(self.api.in_flight.enter(key)?),
             None => None,
         };
-        let job = Job { call: self.call.clone(), key, status, input, work };
+        let (api, asked) = (Arc::clone(&self.api), self.asked.clone());
+        let job = Job { call: self.call.clone(), api, asked, key, status, input, work };
         let answered = self.api.db.write(job, |tx, job| Box::pin(carry_out(tx, job))).await?;
-        Ok(answered.into_response())
+        let location = (answered.status == StatusCode::CREATED).then(|| self.location(&answered.body));
+        let mut response = answered.into_response();
+        if let Some(location) = location.flatten() {
+            response.headers_mut().insert(LOCATION, location);
+        }
+        Ok(response)
+    }
+
+    /// Where that is which was created: below where it was asked for, by its id (RFC 9110 §15.3.2).
+    fn location(&self, body: &[u8]) -> Option<HeaderValue> {
+        #[derive(serde::Deserialize)]
+        struct Created<'a> {
+            id: &'a str,
+        }
+        let Created { id } = serde_json::from_slice(body).ok()?;
+        HeaderValue::try_from(format!("{}/{id}", self.asked.at.path().trim_end_matches('/'))).ok()
+    }
+
+    /// Refuses what an organization has no requests left for.
+    pub(crate) fn check_requests(&self) -> Result<(), Error> {
+        self.api.usage.check_person(&self.call, &self.asked.method)
     }
 }
 
@@ -130,6 +163,8 @@ where
         return Ok(Answered { status, body, replayed: true });
     }
     let output = (job.work)(tx, &job.call, &job.input).await?;
+    // Only now is it known which organization a person has changed.
+    job.api.usage.check_person(&job.call, &job.asked.method)?;
     let body =
         if job.status == StatusCode::NO_CONTENT { Ok(Vec::new()) } else { serde_json::to_vec(&output) };
     let body = body.map_err(|error| Error::internal(error.to_string()))?;

@@ -134,6 +134,10 @@ fn complete(method: &str, operation: &mut Value) {
         }
     }
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
+        if let Some(created) = responses.get_mut("201").and_then(Value::as_object_mut).filter(|_| !mints) {
+            let location = json!({"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}});
+            created.insert("headers".to_owned(), json!({"Location": location}));
+        }
         responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     }
 }

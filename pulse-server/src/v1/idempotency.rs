@@ -1,7 +1,8 @@
 //! Idempotency keys: a write that is repeated under the same key is carried out once.
 //!
 //! A key belongs to its caller, method and path. The answer is kept sealed, in the transaction of the change, for 24 hours; an
-//! answer that is an error is not kept, so that the key can be used again.
+//! answer that is an error is not kept, so that the key can be used again. With it is kept what the gate let the request through to:
+//! who may not do it any more does not get the answer again.
 
 use std::collections::HashSet;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,12 +13,15 @@ use hyper::{Method, StatusCode};
 use platform_core::Secret;
 use platform_core::problem::code;
 use platform_core::sql::Tx;
+use serde::{Deserialize, Serialize};
+use tenancy::gate::Passed;
 use tenancy::idempotency::{Earlier, MAX_KEY, Repeatable};
 use tenancy::{Call, Error};
 
 use super::failure::Failure;
 
-const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
+/// The header.
+pub(super) const HEADER: HeaderName = HeaderName::from_static("idempotency-key");
 /// What waiting callers are told to do.
 const IN_FLIGHT: &str = "The first request with this key is still being answered; ask again in a moment.";
 
@@ -38,9 +42,14 @@ impl Key {
         call: &Call,
         body: &[u8],
     ) -> Result<Option<Self>, Failure> {
-        let Some(value) = headers.get(HEADER) else { return Ok(None) };
+        let mut values = headers.get_all(HEADER).iter();
+        let Some(value) = values.next() else { return Ok(None) };
         if matches!(*method, Method::GET | Method::HEAD) {
             return Ok(None);
+        }
+        if values.next().is_some() {
+            let detail = "There is more than one idempotency key.";
+            return Err(Failure::parameter("Idempotency-Key", "duplicate_parameter", detail));
         }
         let key = value.to_str().ok().filter(|key| (1..=MAX_KEY).contains(&key.len()));
         let detail = "An idempotency key has 1 to 255 visible characters.";
@@ -79,7 +88,14 @@ impl Drop for Entered<'_> {
     }
 }
 
-/// The answer that an earlier sending got.
+/// What is kept of a request that was carried out.
+#[derive(Serialize, Deserialize)]
+struct Kept {
+    status: u16,
+    passed: Vec<Passed>,
+}
+
+/// The answer that an earlier sending got, if the caller may still do what it did.
 pub(super) async fn find(
     tx: &mut Tx,
     call: &Call,
@@ -93,14 +109,22 @@ pub(super) async fn find(
         }
         Earlier::Answer(answer) => answer,
     };
-    let (status, body) =
-        answer.expose().split_first_chunk::<2>().ok_or_else(|| Error::internal("a kept answer is short"))?;
-    let status = StatusCode::from_u16(u16::from_be_bytes(*status));
-    let status = status.map_err(|_| Error::internal("a kept status is none"))?;
+    let (kept, body) = read(answer.expose()).ok_or_else(|| Error::internal("a kept answer is not one"))?;
+    let status = StatusCode::from_u16(kept.status).map_err(|_| Error::internal("a kept status is none"))?;
+    for passed in &kept.passed {
+        passed.again(tx, call, !body.is_empty()).await?;
+    }
     Ok(Some((status, body.to_vec())))
 }
 
-/// Keeps an answer, in the transaction of the change.
+/// The parts of what is kept: the length of the first in four bytes, and both.
+fn read(kept: &[u8]) -> Option<(Kept, &[u8])> {
+    let (length, rest) = kept.split_first_chunk::<4>()?;
+    let (head, body) = rest.split_at_checked(u32::from_be_bytes(*length).try_into().ok()?)?;
+    Some((serde_json::from_slice(head).ok()?, body))
+}
+
+/// Keeps an answer, in the transaction of the change, and what the gate let the call through to.
 pub(super) async fn keep(
     tx: &mut Tx,
     call: &Call,
@@ -108,7 +132,10 @@ pub(super) async fn keep(
     status: StatusCode,
     body: &[u8],
 ) -> Result<(), Error> {
-    let answer = Secret::new([&status.as_u16().to_be_bytes(), body].concat());
+    let head = serde_json::to_vec(&Kept { status: status.as_u16(), passed: call.passed() });
+    let head = head.map_err(|error| Error::internal(error.to_string()))?;
+    let length = u32::try_from(head.len()).map_err(|error| Error::internal(error.to_string()))?;
+    let answer = Secret::new([&length.to_be_bytes(), head.as_slice(), body].concat());
     match key.repeatable.keep(tx, call, &answer).await {
         // By another process.
         Err(Error::Conflict { .. }) => {

@@ -3,21 +3,23 @@
 //! Counted in memory and written down once a minute; what a crash loses is a minute of counts. Each report is named by the
 //! server's start and a number, and counts once.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
+use hyper::Method;
 use platform_core::{OrganizationId, ProjectId, Secret};
 use tenancy::authority::Target;
+use tenancy::gate::Passed;
 use tenancy::quota::Resource;
 use tenancy::usage::{self, Metric, Used};
 use tenancy::{Call, Error, Principal};
 
 use super::api::Api;
 
-/// Projects and metrics that are counted at once, 100,000; beyond, counts are written down early or lost.
+/// Projects and metrics that are counted at once, 100,000; beyond, those of further ones are lost.
 const MAX_COUNTS: usize = 100_000;
 
-type Counts = HashMap<(OrganizationId, ProjectId, Metric), i64>;
+type Counts = HashMap<(OrganizationId, Option<ProjectId>, Metric), i64>;
 
 /// What was counted and not written down yet.
 pub(crate) struct Metering {
@@ -52,10 +54,29 @@ impl Default for Metering {
 
 impl Metering {
     /// Refuses an API key whose organization has used its requests of this month: known to the minute.
-    pub(super) fn check(&self, principal: &Principal) -> Result<(), Error> {
-        let Principal::Key(key) = principal else { return Ok(()) };
+    pub(super) fn check_key(&self, principal: &Principal) -> Result<(), Error> {
+        match principal {
+            Principal::Key(key) => self.check(key.organization_id),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses a person who changes something of such an organization. What they read, delete and revoke is counted and not refused, so
+    /// that they can see why, and end a key that has used it all.
+    pub(super) fn check_person(&self, call: &Call, method: &Method) -> Result<(), Error> {
+        let spared = matches!(*method, Method::GET | Method::HEAD | Method::DELETE);
+        if spared || !matches!(call.principal, Principal::User(_)) {
+            return Ok(());
+        }
+        call.passed()
+            .iter()
+            .filter_map(Passed::place)
+            .try_for_each(|(organization, _)| self.check(organization))
+    }
+
+    fn check(&self, organization_id: OrganizationId) -> Result<(), Error> {
         let exhausted = self.exhausted.read().unwrap_or_else(PoisonError::into_inner);
-        match exhausted.get(&key.organization_id) {
+        match exhausted.get(&organization_id) {
             None => Ok(()),
             Some(&Exhausted { limit, current }) => {
                 Err(Error::QuotaExceeded { resource: Resource::ApiRequests, limit, current })
@@ -90,17 +111,36 @@ impl Metering {
         Ok(())
     }
 
-    /// Counts one, for the project of an API key. Requests of people are nobody's plan's.
-    pub(super) fn count(&self, principal: &Principal, metric: Metric) {
-        let Principal::Key(key) = principal else { return };
-        self.add(key.organization_id, key.project_id, metric);
+    /// Counts a request that was answered: of a key for its project, of a person for what the gate has let them through to.
+    pub(super) fn count_request(&self, call: &Call) {
+        match &call.principal {
+            Principal::Key(key) => self.add(key.organization_id, Some(key.project_id), Metric::ApiRequests),
+            Principal::User(_) => self.count_person(call, Metric::ApiRequests),
+            _ => {}
+        }
     }
 
-    /// Counts one for a project.
-    pub(super) fn add(&self, organization_id: OrganizationId, project_id: ProjectId, metric: Metric) {
+    /// Counts a minted token.
+    pub(super) fn count_token(&self, call: &Call) {
+        match &call.principal {
+            Principal::Key(key) => self.add(key.organization_id, Some(key.project_id), Metric::TokensMinted),
+            _ => self.count_person(call, Metric::TokensMinted),
+        }
+    }
+
+    /// Counts one, once for each organization.
+    fn count_person(&self, call: &Call, metric: Metric) {
+        let places: BTreeMap<_, _> = call.passed().iter().filter_map(Passed::place).collect();
+        for (organization_id, project_id) in places {
+            self.add(organization_id, project_id, metric);
+        }
+    }
+
+    fn add(&self, organization_id: OrganizationId, project_id: Option<ProjectId>, metric: Metric) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.counts.len() < MAX_COUNTS {
-            *state.counts.entry((organization_id, project_id, metric)).or_default() += 1;
+        let of = (organization_id, project_id, metric);
+        if state.counts.len() < MAX_COUNTS || state.counts.contains_key(&of) {
+            *state.counts.entry(of).or_default() += 1;
         }
     }
 
@@ -142,27 +182,33 @@ impl Metering {
 mod tests {
     use std::sync::Arc;
 
-    use tenancy::{ApiKeyId, KeyPrincipal};
+    use platform_core::WallTime;
+    use tenancy::{ApiKeyId, KeyPrincipal, Tenancy};
 
     use super::*;
+    use crate::platform;
 
-    fn key(uuid: u128) -> Principal {
-        Principal::Key(Arc::new(KeyPrincipal {
+    const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
+
+    fn by_key(tenancy: &Tenancy, uuid: u128) -> Call {
+        let key = KeyPrincipal {
             id: ApiKeyId::from_uuid(uuid),
             project_id: ProjectId::from_uuid(uuid),
             organization_id: OrganizationId::from_uuid(uuid),
             scopes: Vec::new(),
             limits: Arc::default(),
-        }))
+        };
+        tenancy.call(Principal::Key(Arc::new(key)), NOW)
     }
 
-    #[test]
-    fn a_report_is_the_same_until_it_is_written_and_what_comes_meanwhile_is_in_the_next() {
+    #[tokio::test]
+    async fn a_report_is_the_same_until_it_is_written_and_what_comes_meanwhile_is_in_the_next() {
+        let (_, tenancy) = platform::in_memory(NOW).await;
         let metering = Metering::default();
-        metering.count(&key(1), Metric::ApiRequests);
-        metering.count(&Principal::Anonymous, Metric::ApiRequests);
+        metering.count_request(&by_key(&tenancy, 1));
+        metering.count_request(&tenancy.call(Principal::Anonymous, NOW));
         let (number, counts) = metering.report().unwrap();
-        metering.count(&key(1), Metric::ApiRequests);
+        metering.count_request(&by_key(&tenancy, 1));
         assert_eq!(metering.report().unwrap().0, number);
         assert_eq!(counts.values().sum::<i64>(), 1);
         metering.state.lock().unwrap().pending = None;
@@ -170,15 +216,51 @@ mod tests {
         assert_eq!((next, counts.values().sum::<i64>()), (number + 1, 1));
     }
 
-    #[test]
-    fn who_has_used_their_requests_is_refused_and_nobody_else() {
+    #[tokio::test]
+    async fn a_key_whose_organization_has_used_its_requests_is_refused_and_no_other() {
+        let (_, tenancy) = platform::in_memory(NOW).await;
         let metering = Metering::default();
         let spent = Exhausted { limit: 10, current: 12 };
         metering.exhausted.write().unwrap().insert(OrganizationId::from_uuid(1), spent);
         assert!(matches!(
-            metering.check(&key(1)),
+            metering.check_key(&by_key(&tenancy, 1).principal),
             Err(Error::QuotaExceeded { resource: Resource::ApiRequests, limit: 10, current: 12 })
         ));
-        assert!(metering.check(&key(2)).is_ok() && metering.check(&Principal::Anonymous).is_ok());
+        assert!(metering.check_key(&by_key(&tenancy, 2).principal).is_ok());
+        assert!(metering.check_key(&Principal::Anonymous).is_ok());
+    }
+
+    #[tokio::test]
+    async fn what_people_ask_for_counts_for_the_organization_it_lies_in_and_changes_end_with_its_requests() {
+        let (db, tenancy) = platform::in_memory(NOW).await;
+        let operator = tenancy.call(Principal::Operator, NOW);
+        let person = db.write(operator, |tx, call| {
+            Box::pin(async move {
+                let password = tenancy::password::hash(&"correct horse battery".into())?;
+                let (email, name) = ("sam@example.org".to_owned(), "Sam".to_owned());
+                let registration = tenancy::user::Registration { email, name, password };
+                tenancy::user::create(tx, call, &registration, false).await
+            })
+        });
+        let session_id = tenancy.id(NOW);
+        let user = tenancy::UserPrincipal { id: person.await.unwrap().id, session_id, is_admin: false };
+        let call = tenancy.call(Principal::User(user), NOW);
+        let created =
+            db.write(call.clone(), |tx, call| Box::pin(tenancy::organization::create(tx, call, "Acme")));
+        let organization_id = created.await.unwrap().id;
+        let (metering, call) = (Metering::default(), call.noting());
+        tenancy::organization::read(&mut db.read().await.unwrap(), &call, organization_id).await.unwrap();
+        metering.count_request(&call);
+        let (_, counts) = metering.report().unwrap();
+        assert_eq!(counts, HashMap::from([((organization_id, None, Metric::ApiRequests), 1)]));
+        let spent = Exhausted { limit: 10, current: 10 };
+        metering.exhausted.write().unwrap().insert(organization_id, spent);
+        for (method, spared) in
+            [(Method::GET, true), (Method::DELETE, true), (Method::POST, false), (Method::PATCH, false)]
+        {
+            assert_eq!(metering.check_person(&call, &method).is_ok(), spared, "{method}");
+        }
+        let elsewhere = tenancy.call(call.principal.clone(), NOW).noting();
+        assert!(metering.check_person(&elsewhere, &Method::POST).is_ok());
     }
 }

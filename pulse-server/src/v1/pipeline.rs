@@ -12,15 +12,14 @@ use hyper::header::{CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Method, Request, StatusCode, Version};
 use platform_core::{Problem, WallTime};
-use tenancy::usage::Metric;
 use tenancy::{MAINTENANCE, Principal};
 use tower::ServiceExt as _;
 
 use super::api::Api;
 use super::body::{self, Received};
-use super::context::{Context, Prepared};
+use super::context::{Asked, Context, Prepared};
 use super::failure::Failure;
-use super::idempotency::Key;
+use super::idempotency::{self, Key};
 use super::limits::Remaining;
 use super::{client_address, credentials, headers, principals, request_id};
 use crate::http::body::Body;
@@ -110,8 +109,7 @@ impl V1 {
         if let Some(of_caller) = self.api.limits.principal(&principal)? {
             *remaining = Some(of_caller);
         }
-        self.api.usage.check(&principal)?;
-        self.api.usage.count(&principal, Metric::ApiRequests);
+        self.api.usage.check_key(&principal)?;
         self.check_maintenance(&head, &principal).await?;
         let received = if matches!(head.method, Method::GET | Method::HEAD) {
             Received(Bytes::new())
@@ -120,15 +118,29 @@ impl V1 {
             body::receive(&head.headers, known, body).await?
         };
         let mut call = self.api.tenancy.call(principal, now);
+        let person = matches!(call.principal, Principal::User(_));
+        if person || head.headers.contains_key(idempotency::HEADER) {
+            call = call.noting();
+        }
         call.address = Some(sender.address);
         call.request_id = Some(sender.request_id.clone());
+        if !person {
+            self.api.usage.count_request(&call);
+        }
         let key = Key::of(&head.headers, &head.method, head.uri.path(), &call, &received.0)?;
-        let context = Context::new(Arc::clone(&self.api), call, key);
+        let asked = Asked { method: head.method.clone(), at: head.uri.clone() };
+        let person = person.then(|| call.clone());
+        let context = Context::new(Arc::clone(&self.api), call, key, asked);
         head.extensions.insert(Prepared { context, refused });
         head.extensions.insert(received);
         let request = Request::from_parts(head, axum::body::Body::empty());
         // axum's router does not fail.
-        Ok(self.router.clone().oneshot(request).await.into_response())
+        let response = self.router.clone().oneshot(request).await.into_response();
+        if let Some(call) = person {
+            // Only now is it known of which organization they have asked.
+            self.api.usage.count_request(&call);
+        }
+        Ok(response)
     }
 
     /// In maintenance the API reads only, but for operators and for logging in.

@@ -17,7 +17,13 @@ fn at(text: &str) -> WallTime {
 
 async fn a_report_counts_once<S: Store>(w: World<S>) {
     let (owner, organization_id, project_id) = w.tenant("a@example.org").await;
-    let used = |at, amount| Used { organization_id, project_id, metric: Metric::DeliveredBytes, at, amount };
+    let used = |at, amount| Used {
+        organization_id,
+        project_id: Some(project_id),
+        metric: Metric::DeliveredBytes,
+        at,
+        amount,
+    };
     let first = vec![used(at("2026-09-30T23:59:59.999Z"), 5), used(at("2026-10-01T00:00:00Z"), 7)];
     for (report, counted) in [("node:1", true), ("node:1", false), ("node:2", true)] {
         let first = first.clone();
@@ -57,20 +63,32 @@ async fn levels_are_of_this_month_and_of_what_exists<S: Store>(mut w: World<S>) 
     let used = vec![
         Used {
             organization_id,
-            project_id,
+            project_id: Some(project_id),
             metric: Metric::DeliveredBytes,
             at: at("2026-09-30T12:00:00Z"),
             amount: 900,
         },
         Used {
             organization_id,
-            project_id,
+            project_id: Some(project_id),
             metric: Metric::DeliveredBytes,
             at: at("2026-10-01T12:00:00Z"),
             amount: 30,
         },
-        Used { organization_id, project_id, metric: Metric::DeliveredBytes, at: w.now, amount: 3 },
-        Used { organization_id, project_id, metric: Metric::TokensMinted, at: w.now, amount: 77 },
+        Used {
+            organization_id,
+            project_id: Some(project_id),
+            metric: Metric::DeliveredBytes,
+            at: w.now,
+            amount: 3,
+        },
+        Used {
+            organization_id,
+            project_id: Some(project_id),
+            metric: Metric::TokensMinted,
+            at: w.now,
+            amount: 77,
+        },
     ];
     write!(w, &Principal::System, [used] | tx, call | usage::count(tx, call, "node:1", &used)).unwrap();
     let levels =

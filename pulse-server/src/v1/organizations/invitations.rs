@@ -136,6 +136,7 @@ async fn accept(ctx: Context, Input(input): Input<Accept>) -> Result<Response, F
     ctx.change(StatusCode::OK, input, |tx, call, input| {
         Box::pin(async move {
             let (organization, member) = invitation::accept(tx, call, &input.token).await?;
+            super::enter(tx, call, organization.id).await?;
             Ok(Accepted { organization: organization.into(), membership: member.into() })
         })
     })

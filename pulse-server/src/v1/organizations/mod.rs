@@ -5,9 +5,11 @@ mod members;
 
 use axum::response::Response;
 use hyper::StatusCode;
+use platform_core::sql::Tx;
 use platform_core::{OrganizationId, WallTime};
 use serde::{Deserialize, Serialize};
-use tenancy::{PlanId, organization};
+use tenancy::authority::{Target, authorize};
+use tenancy::{Call, Error, Permission, PlanId, organization};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
@@ -81,9 +83,19 @@ async fn list(ctx: Context, list: List<Unfiltered>) -> Result<axum::Json<Listed<
     request_body = CreateOrganization, responses((status = 201, body = Organization)))]
 async fn create(ctx: Context, Input(input): Input<CreateOrganization>) -> Result<Response, Failure> {
     ctx.change(StatusCode::CREATED, input, |tx, call, input| {
-        Box::pin(async move { organization::create(tx, call, &input.name).await.map(Organization::from) })
+        Box::pin(async move {
+            let organization = organization::create(tx, call, &input.name).await?;
+            enter(tx, call, organization.id).await?;
+            Ok(Organization::from(organization))
+        })
     })
     .await
+}
+
+/// Goes through the gate to an organization that the caller has just entered, so that the answer is not given again to somebody who
+/// has left it.
+async fn enter(tx: &mut Tx, call: &Call, id: OrganizationId) -> Result<(), Error> {
+    authorize(tx, call, Permission::OrganizationRead, Target::Organization(id)).await.map(drop)
 }
 
 /// An organization

@@ -6,7 +6,6 @@ use hyper::StatusCode;
 use platform_core::WallTime;
 use serde::{Deserialize, Serialize};
 use tenancy::token::TokenInput;
-use tenancy::usage::Metric;
 use tenancy::{Error, SigningKeyId, StreamId};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -79,8 +78,9 @@ async fn mint(
     let valid = valid_seconds.map(Duration::from_secs);
     let input = TokenInput { valid, not_before, viewer_id, ip, referrer, renditions };
     let minter = ctx.api.cache.minter(&ctx.api.db, &ctx.call, stream_id, signing_key_id).await?;
+    ctx.check_requests()?;
     let minted = minter.mint(&ctx.call, &input)?;
-    ctx.api.usage.count(&ctx.call.principal, Metric::TokensMinted);
+    ctx.api.usage.count_token(&ctx.call);
     let token = minted.token.expose_str().ok_or_else(|| Error::internal("a token is no text"))?.to_owned();
     let expires_at = WallTime::from_unix_ms(minted.claims.exp.saturating_mul(1000));
     let signing_key_id = minter.key_id();

@@ -9,6 +9,7 @@ mod mail;
 mod matrix;
 mod postgres;
 mod quickstart;
+mod repeats;
 mod requests;
 mod rig;
 mod sessions;
