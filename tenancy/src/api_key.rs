@@ -118,6 +118,8 @@ pub async fn create<T: Tx>(
     {
         return Err(Error::Forbidden(more));
     }
+    // The keys are counted, so they are added one after the other.
+    tx.lock::<Project>(project_id).await?;
     let filter = vec![is("project_id", project_id), null("revoked_at")];
     if tx.list::<ApiKey>(filter, MAX_KEYS).await?.len() >= MAX_KEYS as usize {
         return Err(Error::refused(STATE, "A project has at most 100 API keys; revoke one."));
@@ -240,6 +242,14 @@ impl KnownKey {
     pub(crate) fn rests_on(&self, id: &str) -> bool {
         self.principal.project_id.text().as_str() == id
             || self.principal.organization_id.text().as_str() == id
+    }
+
+    /// About how many bytes it has on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let texts = self.key.name.len() + self.key.public.len();
+        let macs = self.key.secret.len() + self.key.previous.as_ref().map_or(0, Vec::len);
+        // Scopes are there twice; the plan's limits are a small tree.
+        texts + macs + 2 * self.key.scopes.0.len() + size_of::<KeyPrincipal>() + 512
     }
 
     /// Who brings this secret: one HMAC, whatever is wrong.

@@ -24,8 +24,8 @@ struct Inner {
 }
 
 impl Tenancy {
-    /// Unlocks the store with the master key, with which a new store is set up: keys, and a plan without limits that new
-    /// organizations get.
+    /// Unlocks the store with the master key, with which a new store is set up: keys, the plan that new organizations get
+    /// and one without limits.
     ///
     /// # Errors
     ///

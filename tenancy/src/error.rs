@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use platform_core::problem::code;
-use platform_core::{Code, FieldError, Problem};
+use platform_core::{Code, FieldError, OrganizationId, Problem};
 
 use crate::authority::Permission;
 use crate::quota::Resource;
@@ -57,6 +57,8 @@ pub enum Error {
     /// A limit of the plan is reached.
     #[error("{current} of {limit} {} are used", resource.as_str())]
     QuotaExceeded {
+        /// Whose plan. Not told: whoever is refused knows it, and who answers may announce it.
+        organization_id: OrganizationId,
         /// Of what.
         resource: Resource,
         /// How many the plan allows.
@@ -154,7 +156,7 @@ impl Error {
             Self::Conflict { key } => code::CONFLICT
                 .problem(format!("There is one with this `{key}` already."))
                 .with("conflict", *key),
-            Self::QuotaExceeded { resource, limit, current } => code::QUOTA_EXCEEDED
+            Self::QuotaExceeded { resource, limit, current, .. } => code::QUOTA_EXCEEDED
                 .problem(format!("{current} of {limit} are used; {}", resource.remedy()))
                 .with("resource", resource.as_str())
                 .with("limit", *limit)

@@ -18,6 +18,8 @@ pub const MAX_EMAIL: usize = 254;
 pub const MAX_LABELS: usize = 32;
 /// Characters of a label's key, 63, and value, 255.
 pub const MAX_LABEL: (usize, usize) = (63, 255);
+/// Bytes of all labels as JSON, 4 KiB.
+pub const MAX_LABELS_BYTES: usize = 4 * 1024;
 /// Bytes of metadata as JSON, 8 KiB.
 pub const MAX_METADATA: usize = 8 * 1024;
 
@@ -81,6 +83,8 @@ impl Fields {
     pub(crate) fn labels(&mut self, at: &'static str, labels: &BTreeMap<String, String>) {
         if labels.len() > MAX_LABELS {
             self.wrong(at, "too_many", "At most 32 labels.");
+        } else if json_bytes(labels) > MAX_LABELS_BYTES {
+            self.wrong(at, "too_large", "All labels together have at most 4,096 bytes as JSON.");
         }
         for (key, value) in labels.iter().take(MAX_LABELS) {
             let key_ok = !key.is_empty()
@@ -98,11 +102,15 @@ impl Fields {
 
     /// Metadata: a JSON object of at most [`MAX_METADATA`] bytes.
     pub(crate) fn metadata(&mut self, pointer: &'static str, metadata: &serde_json::Map<String, Value>) {
-        let bytes = serde_json::to_string(metadata).map_or(usize::MAX, |text| text.len());
-        if bytes > MAX_METADATA {
+        if json_bytes(metadata) > MAX_METADATA {
             self.wrong(pointer, "too_large", "Metadata has at most 8,192 bytes as JSON.");
         }
     }
+}
+
+/// How many bytes it has as JSON.
+fn json_bytes(value: &impl serde::Serialize) -> usize {
+    serde_json::to_vec(value).map_or(usize::MAX, |text| text.len())
 }
 
 /// How names are compared: without regard to case.
@@ -181,6 +189,30 @@ mod tests {
             let mut fields = Fields::new();
             fields.name("/name", wrong);
             assert!(fields.check().is_err(), "{wrong:?}");
+        }
+    }
+
+    #[test]
+    fn labels_are_bounded_together() {
+        let labels = |count: usize, value: &str| -> BTreeMap<_, _> {
+            (0..count).map(|number| (format!("{number:063}"), value.to_owned())).collect()
+        };
+        let mut fields = Fields::new();
+        fields.labels("/labels", &labels(32, &"x".repeat(50)));
+        fields.check().unwrap();
+        // Each is within its own bounds.
+        for many in [labels(32, &"x".repeat(255)), labels(4, &"\u{1F3A5}".repeat(255))] {
+            let mut fields = Fields::new();
+            fields.labels("/labels", &many);
+            let Err(Error::Invalid(errors)) = fields.check() else { panic!("not refused") };
+            assert_eq!(
+                errors,
+                [FieldError::body(
+                    "/labels",
+                    "too_large",
+                    "All labels together have at most 4,096 bytes as JSON."
+                )]
+            );
         }
     }
 

@@ -3,14 +3,15 @@
 //! A request with an idempotency key first looks for the answer that its first sending got; if there is none, the answer is
 //! kept in the transaction of the change itself. So there is an answer exactly if the change is there. Two that come at the
 //! same time cannot both keep one: the second one's transaction ends with [`Error::Conflict`] for `idempotency_key`, and
-//! nothing of it is done. Answers are sealed, and kept for a day.
+//! nothing of it is done. Answers are sealed, and kept for a day. How many are kept of one organization or person, and how
+//! large they are together, is counted by the hour, and bounded.
 
 use std::time::Duration;
 
 use platform_core::{Secret, WallTime};
 
 use crate::principal::Principal;
-use crate::store::{Tx, at_least, is, record};
+use crate::store::{Condition, Tx, add, at_least, is, record};
 use crate::vault::DataKey;
 use crate::{Call, Error, UserId};
 
@@ -18,6 +19,12 @@ use crate::{Call, Error, UserId};
 pub const KEPT: Duration = Duration::from_secs(86_400);
 /// Characters of an idempotency key, 255.
 pub const MAX_KEY: usize = 255;
+/// Answers that are kept of an organization's API keys together, or of a person, by the hour: 10,000.
+pub const MAX_ANSWERS: i64 = 10_000;
+/// Bytes of these answers, 16 MiB; so 384 MiB at most in a day.
+pub const MAX_BYTES: i64 = 16 << 20;
+/// An hour.
+const HOUR_MS: i64 = 3_600_000;
 
 record! {
     /// The answer to a request.
@@ -35,11 +42,27 @@ record! {
     }
 }
 
+record! {
+    /// What is kept of somebody's answers of an hour.
+    pub struct AnswerBudget in "tenancy_answer_budgets" {
+        /// Whose, and which hour since 1970.
+        pub id: String,
+        /// How many there are.
+        pub answers: i64,
+        /// How many bytes they have.
+        pub bytes: i64,
+        /// From when on nobody asks for it.
+        pub expires_at: WallTime,
+    }
+}
+
 /// A request that can be sent again.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Repeatable {
     id: String,
     body: Vec<u8>,
+    /// In whose budget the answer is: an organization, a person, the operators.
+    payer: String,
 }
 
 /// What became of an earlier sending.
@@ -56,16 +79,16 @@ pub enum Earlier {
 impl Repeatable {
     /// A request by the caller: its method, path, idempotency key and body. `None` for nobody, who has no keys.
     pub fn new(call: &Call, method: &str, path: &str, key: &str, body: &[u8]) -> Option<Self> {
-        let principal = match &call.principal {
-            Principal::User(user) => user.id.to_string(),
-            Principal::Key(key) => key.id.to_string(),
-            Principal::Operator => "operator".to_owned(),
+        let (principal, payer) = match &call.principal {
+            Principal::User(user) => (user.id.to_string(), user.id.to_string()),
+            Principal::Key(key) => (key.id.to_string(), key.organization_id.to_string()),
+            Principal::Operator => ("operator".to_owned(), "operator".to_owned()),
             Principal::Anonymous | Principal::System => return None,
         };
         let scope = [principal.as_str(), method, path, key].join("\n");
         let mac = call.keys().mac(DataKey::Idempotency, scope.as_bytes());
         let id = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { id, body: call.keys().mac(DataKey::Idempotency, body) })
+        Some(Self { id, body: call.keys().mac(DataKey::Idempotency, body), payer })
     }
 
     /// What became of an earlier sending.
@@ -87,7 +110,8 @@ impl Repeatable {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] for `idempotency_key` when another sending has come first; nothing of this one is done.
+    /// [`Error::Conflict`] for `idempotency_key` when another sending has come first; [`Error::Refused`] with the code
+    /// `rate_limited` when the hour's budget is used. Nothing of this one is done.
     pub async fn keep<T: Tx>(&self, tx: &mut T, call: &Call, answer: &Secret) -> Result<(), Error> {
         let expired = vec![is("id", self.id.clone()), crate::store::below("expires_at", call.now)];
         tx.delete::<Answer>(expired, 1).await?;
@@ -98,7 +122,37 @@ impl Repeatable {
             sealed: call.keys().seal(DataKey::Sealing, &self.context(), answer.expose())?,
             expires_at: call.now.plus(KEPT),
         };
-        if tx.insert_new(&row).await? { Ok(()) } else { Err(Error::Conflict { key: "idempotency_key" }) }
+        if !tx.insert_new(&row).await? {
+            return Err(Error::Conflict { key: "idempotency_key" });
+        }
+        self.pay(tx, call, i64::try_from(row.sealed.len()).unwrap_or(i64::MAX)).await
+    }
+
+    /// Counts an answer against the hour's budget, if it fits: one conditional update.
+    async fn pay<T: Tx>(&self, tx: &mut T, call: &Call, bytes: i64) -> Result<(), Error> {
+        let id = format!("{}:{}", self.payer, call.now.unix_ms().div_euclid(HOUR_MS));
+        for _ in 0..2 {
+            let fits = vec![
+                is("id", id.clone()),
+                Condition::Fits { column: "answers", add: 1, limit: MAX_ANSWERS },
+                Condition::Fits { column: "bytes", add: bytes, limit: MAX_BYTES },
+            ];
+            if tx.update::<AnswerBudget>(fits, vec![add("answers", 1), add("bytes", bytes)]).await? == 1 {
+                return Ok(());
+            }
+            let budget = AnswerBudget {
+                id: id.clone(),
+                answers: 0,
+                bytes: 0,
+                expires_at: call.now.plus(Duration::from_secs(2 * 3_600)),
+            };
+            if !tx.insert_new(&budget).await? {
+                break;
+            }
+        }
+        let detail =
+            "The idempotency keys of this hour are used up; go on without them, or in the next hour.";
+        Err(Error::refused(platform_core::problem::code::RATE_LIMITED, detail))
     }
 
     fn context(&self) -> String {

@@ -88,6 +88,8 @@ pub async fn create<T: Tx>(
     let email = fields.email("/email", &input.email);
     fields.check()?;
     let key = email_key(&email);
+    // Open ones are counted, so they are added one after the other.
+    tx.lock::<Organization>(organization_id).await?;
     if is_member(tx, organization_id, &key).await? {
         return Err(Error::Conflict { key: "email" });
     }

@@ -7,6 +7,7 @@ use platform_core::{Secret, WallTime};
 use crate::authority::Role;
 use crate::error::INVALID_TOKEN;
 use crate::store::{Condition, Tx, at_least, is, named, null, record, set};
+use crate::user::User;
 use crate::vault::DataKey;
 use crate::{Call, Error, MailTokenId, UserId};
 
@@ -107,6 +108,8 @@ pub(crate) async fn issue<T: Tx>(
     user_id: UserId,
     purpose: Purpose,
 ) -> Result<Secret, Error> {
+    // Of two that are issued at once one voids the other.
+    tx.lock::<User>(user_id).await?;
     void(tx, call, user_id, purpose).await?;
     let token = new_token();
     let valid = match purpose {

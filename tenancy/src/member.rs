@@ -5,6 +5,7 @@ use platform_core::{OrganizationId, WallTime};
 use crate::authority::{Permission, Role, Target, authorize};
 use crate::call::About;
 use crate::error::{SOLE_OWNER, STATE};
+use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
 use crate::store::{Entity, Tx, is, one_of, record, set};
@@ -56,6 +57,9 @@ pub(crate) async fn insert<T: Tx>(
     user_id: UserId,
     role: Role,
 ) -> Result<Member, Error> {
+    // Members are counted, so they are added one after the other: everybody locks the organization first.
+    tx.lock::<Organization>(organization_id).await?;
+    tx.lock::<User>(user_id).await?;
     let memberships: Vec<Member> = tx.list(vec![is("user_id", user_id)], MAX_MEMBERSHIPS).await?;
     if memberships.len() >= MAX_MEMBERSHIPS as usize {
         return Err(Error::refused(STATE, "A person is a member of at most 200 organizations."));

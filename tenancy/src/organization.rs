@@ -11,6 +11,7 @@ use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
 use crate::quota::{self, Resource};
 use crate::store::{Condition, Entity, Tx, at_least, clear, is, null, one_of, record, set, some};
+use crate::user::User;
 use crate::{Call, Error, PlanId, UserId, retention, settings};
 
 /// Organizations of which a person may be the owner, 20, so that nobody fills the server without a plan's limits.
@@ -60,6 +61,8 @@ pub async fn create<T: Tx>(tx: &mut T, call: &Call, name: &str) -> Result<Organi
     let mut fields = Fields::new();
     let name = fields.name("/name", name);
     fields.check()?;
+    // What they own is counted, so it is created one after the other.
+    tx.lock::<User>(user_id).await?;
     let owned = owned_by(tx, user_id).await?;
     if owned.len() >= MAX_OWNED {
         return Err(Error::refused(STATE, "A person owns at most 20 organizations."));

@@ -83,22 +83,29 @@ pub struct PlanInput {
     pub bytes_limit: BytesLimit,
 }
 
-/// Makes the plan and the settings of a new store.
+/// What the plan of new organizations allows in a new store, so that whoever registers fills no disk before an operator has had
+/// a look: more than most will need, and an operator's to change. What follows viewers and encoders is not limited.
+const DEFAULT_LIMITS: [(Resource, i64); 3] =
+    [(Resource::Projects, 50), (Resource::Streams, 5_000), (Resource::ApiRequests, 50_000_000)];
+
+/// Makes the plans and the settings of a new store: one that new organizations get, and one without limits.
 pub(crate) async fn set_up<T: Tx>(tx: &mut T, call: &Call) -> Result<(), Error> {
     if Settings::load(tx).await?.is_some() {
         return Ok(());
     }
-    let plan = Plan {
+    let plan = |name: &str, limits| Plan {
         id: call.id(),
-        name: "Unlimited".to_owned(),
-        name_key: "unlimited".to_owned(),
-        limits: Json(Limits::new()),
+        name: name.to_owned(),
+        name_key: crate::field::name_key(name),
+        limits: Json(limits),
         created_at: call.now,
         updated_at: call.now,
         bytes_limit: BytesLimit::default(),
     };
+    tx.insert_new(&plan("Unlimited", Limits::new())).await?;
+    let default = plan("Default", Limits::from(DEFAULT_LIMITS));
     // Unless another server has made it meanwhile, with the settings.
-    if tx.insert_new(&plan).await? { Settings::insert(tx, plan.id, call.now).await } else { Ok(()) }
+    if tx.insert_new(&default).await? { Settings::insert(tx, default.id, call.now).await } else { Ok(()) }
 }
 
 /// Creates a plan. For operators.

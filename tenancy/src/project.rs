@@ -282,10 +282,12 @@ pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: ProjectId) -> Result<Pr
     if tx.update::<Project>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
     }
+    // Read again, as it was restored and deleted meanwhile by somebody else perhaps.
+    let restored: Project = tx.get(id).await?.ok_or(Error::NotFound)?;
     quota::take(tx, call, &access, Resource::Projects, 1).await?;
-    quota::take(tx, call, &access, Resource::Streams, deleted.streams).await?;
-    call.record(tx, "project.restored", deleted.about(), &[]).await?;
-    tx.get(id).await?.ok_or(Error::NotFound)
+    quota::take(tx, call, &access, Resource::Streams, restored.streams).await?;
+    call.record(tx, "project.restored", restored.about(), &[]).await?;
+    Ok(restored)
 }
 
 #[cfg(test)]

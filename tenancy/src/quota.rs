@@ -1,14 +1,20 @@
 //! Quotas: what is counted, and how no more than allowed is taken.
 
+use std::time::Duration;
+
 use platform_core::{EventType, OrganizationId, WallTime};
 use serde_json::json;
 
 use crate::authority::Access;
 use crate::call::About;
 use crate::store::{Condition, Entity, Tx, add, is, named, record};
-use crate::{Call, Error};
+use crate::{Call, Error, usage};
 
 const WARNING: EventType = EventType::of("quota.warning");
+const EXCEEDED: EventType = EventType::of("quota.exceeded");
+
+/// How long it is remembered that an organization was told, 40 days: longer than any month.
+pub(crate) const NOTICE_KEPT: Duration = Duration::from_secs(40 * 86_400);
 
 named! {
     /// What a plan limits.
@@ -33,6 +39,11 @@ named! {
 }
 
 impl Resource {
+    /// Whether it is counted by the calendar month, and not by what there is.
+    pub const fn is_monthly(self) -> bool {
+        matches!(self, Self::StreamingSeconds | Self::DeliveredBytes | Self::ApiRequests)
+    }
+
     /// What to do when there is no more of it.
     pub(crate) fn remedy(self) -> &'static str {
         match self {
@@ -59,6 +70,16 @@ record! {
         pub resource: Resource,
         /// How much there is.
         pub value: i64,
+    }
+}
+
+record! {
+    /// That an organization was told of a limit which it has reached.
+    pub struct Notice in "tenancy_quota_notices" {
+        /// The organization, the resource and the day or month.
+        pub id: String,
+        /// When it was told.
+        pub created_at: WallTime,
     }
 }
 
@@ -94,13 +115,55 @@ pub(crate) async fn take<T: Tx>(
         match tx.get::<Counter>(id.clone()).await? {
             Some(counter) => {
                 let limit = limit.unwrap_or(i64::MAX);
-                return Err(Error::QuotaExceeded { resource, limit, current: counter.value });
+                return Err(Error::QuotaExceeded {
+                    organization_id,
+                    resource,
+                    limit,
+                    current: counter.value,
+                });
             }
             // The first of its organization.
             None => start(tx, organization_id, resource).await?,
         }
     }
     Err(Error::internal("a counter that was made is gone"))
+}
+
+/// Announces that a limit has refused something; once a day for what there is, once a month for what is counted by the month.
+/// Whether it was announced now. What was refused is rolled back, so this has a transaction of its own.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn refused<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    resource: Resource,
+    limit: i64,
+    current: i64,
+) -> Result<bool, Error> {
+    let since = if resource.is_monthly() { call.now.month_start() } else { usage::day_of(call.now) };
+    let id = format!("{}:{}", key(organization_id, resource), since.unix_ms());
+    if !tx.insert_new(&Notice { id, created_at: call.now }).await? {
+        return Ok(false);
+    }
+    announce(tx, call, EXCEEDED, organization_id, (resource, limit, current)).await?;
+    Ok(true)
+}
+
+/// Announces how much of a resource is used.
+async fn announce<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    kind: EventType,
+    organization_id: OrganizationId,
+    (resource, limit, current): (Resource, i64, i64),
+) -> Result<(), Error> {
+    let entity = Entity::named("quota", key(organization_id, resource));
+    let about = About { organization_id: Some(organization_id), project_id: None, entity };
+    let data = json!({ "resource": resource, "limit": limit, "current": current });
+    call.announce(tx, kind, &about, &data).await
 }
 
 /// Announces that most of a resource is used, by whoever crosses that mark.
@@ -119,10 +182,7 @@ async fn warn<T: Tx>(
     if current < mark || current - amount >= mark {
         return Ok(());
     }
-    let entity = Entity::named("quota", key(organization_id, resource));
-    let about = About { organization_id: Some(organization_id), project_id: None, entity };
-    let data = json!({ "resource": resource, "limit": limit, "current": current });
-    call.announce(tx, WARNING, &about, &data).await
+    announce(tx, call, WARNING, organization_id, (resource, limit, current)).await
 }
 
 /// Counts `amount` less.

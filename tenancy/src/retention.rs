@@ -5,13 +5,13 @@ use std::time::Duration;
 use platform_core::{OrganizationId, ProjectId, WallTime};
 
 use crate::api_key::ApiKey;
-use crate::idempotency::Answer;
+use crate::idempotency::{Answer, AnswerBudget};
 use crate::invitation::Invitation;
 use crate::mail::MailToken;
 use crate::member::Member;
 use crate::organization::Organization;
 use crate::project::Project;
-use crate::quota::Counter;
+use crate::quota::{self, Counter, Notice};
 use crate::revocation::Revocation;
 use crate::session::Session;
 use crate::signing_key::SigningKey;
@@ -20,7 +20,7 @@ use crate::stream::Stream;
 use crate::stream_key::StreamKey;
 use crate::usage::{self, Report, Usage};
 use crate::user::User;
-use crate::{Error, StreamId, UserId, lease};
+use crate::{Error, StreamId, UserId, lease, settings};
 
 /// How long an operator can bring something back that was deleted, 30 days.
 pub const KEPT: Duration = Duration::from_secs(30 * 86_400);
@@ -38,6 +38,9 @@ pub const BATCH: u32 = 500;
 pub async fn purge<T: Tx>(tx: &mut T, now: WallTime) -> Result<u64, Error> {
     let gone = now.minus(KEPT);
     let mut removed = tx.delete::<Answer>(vec![below("expires_at", now)], BATCH).await?;
+    removed += tx.delete::<AnswerBudget>(vec![below("expires_at", now)], BATCH).await?;
+    removed += tx.delete::<Notice>(vec![below("created_at", now.minus(quota::NOTICE_KEPT))], BATCH).await?;
+    removed += audit(tx, now).await?;
     removed += tx.delete::<Session>(vec![below("expires_at", now)], BATCH).await?;
     removed += tx.delete::<MailToken>(vec![below("expires_at", now)], BATCH).await?;
     removed += tx.delete::<Invitation>(vec![below("expires_at", gone)], BATCH).await?;
@@ -47,6 +50,8 @@ pub async fn purge<T: Tx>(tx: &mut T, now: WallTime) -> Result<u64, Error> {
     removed += tx.delete::<StreamKey>(vec![below("revoked_at", gone)], BATCH).await?;
     removed += tx.delete::<StreamKey>(vec![below("expires_at", gone)], BATCH).await?;
     removed += tx.delete::<ApiKey>(vec![below("revoked_at", gone)], BATCH).await?;
+    removed += tx.delete::<ApiKey>(vec![below("expires_at", gone)], BATCH).await?;
+    removed += tx.delete::<SigningKey>(vec![below("revoked_at", gone)], BATCH).await?;
     removed += unverified(tx, now.minus(UNVERIFIED_KEPT)).await?;
     removed += streams(tx, vec![below("deleted_at", gone)]).await?;
     for project in oldest::<T, Project>(tx, vec![below("deleted_at", gone)], 1).await? {
@@ -58,8 +63,15 @@ pub async fn purge<T: Tx>(tx: &mut T, now: WallTime) -> Result<u64, Error> {
     Ok(removed)
 }
 
+/// Removes a batch of audit rows that are older than operators want them kept.
+async fn audit<T: Tx>(tx: &mut T, now: WallTime) -> Result<u64, Error> {
+    let days = u64::try_from(settings::current(tx).await?.audit_days).unwrap_or_default();
+    tx.purge_audit(now.minus(Duration::from_secs(days.saturating_mul(86_400))), BATCH).await
+}
+
+/// What would be removed first.
 async fn oldest<T: Tx, R: Record>(tx: &mut T, filter: Vec<Condition>, limit: u32) -> Result<Vec<R>, Error> {
-    let select = Select { table: R::TABLE, filter, order: Order::Oldest, limit };
+    let select = Select { table: R::TABLE, order: Order::of_removal(&filter), filter, limit };
     tx.select_rows(select).await?.into_iter().map(R::from_row).collect()
 }
 

@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 
 /// All tables, those that are referred to first.
-pub const TABLES: [&Table; 21] = [
+pub const TABLES: [&Table; 23] = [
     crate::vault::WrappedKey::TABLE,
     crate::plan::Plan::TABLE,
     crate::settings::Settings::TABLE,
@@ -25,4 +25,6 @@ pub const TABLES: [&Table; 21] = [
     crate::usage::Usage::TABLE,
     crate::usage::Report::TABLE,
     crate::idempotency::Answer::TABLE,
+    crate::idempotency::AnswerBudget::TABLE,
+    crate::quota::Notice::TABLE,
 ];

@@ -10,6 +10,10 @@ use crate::{Call, Error, PlanId};
 
 /// The one row's id.
 const ID: &str = "settings";
+/// For how many days the audit log is kept unless an operator says otherwise, a year.
+pub const AUDIT_DAYS: i64 = 365;
+/// The most days that an operator may have it kept, ten years.
+pub const MAX_AUDIT_DAYS: i64 = 3_650;
 
 record! {
     /// Settings of the server.
@@ -24,6 +28,8 @@ record! {
         pub default_plan_id: PlanId,
         /// When they were changed.
         pub updated_at: WallTime,
+        /// For how many days the audit log is kept.
+        pub audit_days: i64,
     }
 }
 
@@ -36,6 +42,8 @@ pub struct SettingsPatch {
     pub maintenance: Option<bool>,
     /// The plan of new organizations.
     pub default_plan_id: Option<PlanId>,
+    /// For how many days the audit log is kept, from 1 to [`MAX_AUDIT_DAYS`].
+    pub audit_days: Option<i64>,
 }
 
 impl Settings {
@@ -55,6 +63,7 @@ impl Settings {
             maintenance: false,
             default_plan_id: plan,
             updated_at: now,
+            audit_days: AUDIT_DAYS,
         };
         tx.insert_new(&settings).await.map(drop)
     }
@@ -83,7 +92,7 @@ pub async fn read<T: Tx>(tx: &mut T, call: &Call) -> Result<Settings, Error> {
 ///
 /// # Errors
 ///
-/// [`Error::Invalid`] for a plan that does not exist.
+/// [`Error::Invalid`] for a plan that does not exist, or days out of range.
 pub async fn update<T: Tx>(tx: &mut T, call: &Call, patch: &SettingsPatch) -> Result<Settings, Error> {
     authority::operator(call)?;
     let (mut assign, mut changed) = (vec![set("updated_at", call.now)], Vec::new());
@@ -101,6 +110,13 @@ pub async fn update<T: Tx>(tx: &mut T, call: &Call, patch: &SettingsPatch) -> Re
         }
         assign.push(set("default_plan_id", plan_id));
         changed.push("default_plan_id");
+    }
+    if let Some(days) = patch.audit_days {
+        if !(1..=MAX_AUDIT_DAYS).contains(&days) {
+            return Err(Error::field("/audit_days", "out_of_range", "From 1 to 3,650 days."));
+        }
+        assign.push(set("audit_days", days));
+        changed.push("audit_days");
     }
     tx.update::<Settings>(vec![is("id", ID.to_owned())], assign).await?;
     let about = About { organization_id: None, project_id: None, entity: Settings::entity() };

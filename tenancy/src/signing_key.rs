@@ -105,6 +105,8 @@ pub async fn create<T: Tx>(
     let mut fields = Fields::new();
     let name = fields.name("/name", &input.name);
     fields.check()?;
+    // The keys are counted, so they are added one after the other.
+    tx.lock::<project::Project>(project_id).await?;
     let filter = vec![is("project_id", project_id), null("revoked_at")];
     if tx.list::<SigningKey>(filter, MAX_KEYS).await?.len() >= MAX_KEYS as usize {
         return Err(Error::refused(STATE, "A project has at most 10 signing keys; revoke one."));

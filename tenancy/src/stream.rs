@@ -215,14 +215,14 @@ pub async fn create<T: Tx>(
     Ok(Created { stream, key, secret })
 }
 
-/// What events say of a stream.
+/// What events say of a stream. What the tenant keeps with it is theirs to ask for: each change would carry all of it for as
+/// long as events are kept.
 fn data(stream: &Stream) -> serde_json::Value {
     json!({
         "stream_id": stream.id,
         "name": stream.name,
         "latency_mode": stream.latency_mode,
         "playback_policy": stream.playback_policy,
-        "labels": stream.labels.0,
     })
 }
 
@@ -329,8 +329,10 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<(), 
     if tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await? == 0 {
         return Err(Error::NotFound);
     }
-    project::count_stream(tx, access.project_id()?, -1).await?;
-    quota::give_back(tx, access.organization_id, Resource::Streams, 1).await?;
+    // A project that was deleted meanwhile has given its streams back already, this one too.
+    if project::count_stream(tx, access.project_id()?, -1).await? {
+        quota::give_back(tx, access.organization_id, Resource::Streams, 1).await?;
+    }
     let about = access.about(Entity::of(access.stream()?.id));
     call.audit(tx, "stream.deleted", &about, &[]).await?;
     call.announce(tx, DELETED, &about, &json!({ "stream_id": id })).await

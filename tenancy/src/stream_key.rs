@@ -159,6 +159,8 @@ pub async fn create<T: Tx>(
 
 /// Whether a stream may have another key.
 async fn room_for_one<T: Tx>(tx: &mut T, call: &Call, stream_id: StreamId) -> Result<(), Error> {
+    // The keys are counted, so they are added one after the other.
+    tx.lock::<Stream>(stream_id).await?;
     if good(tx, stream_id, call.now).await?.len() >= MAX_KEYS as usize {
         return Err(Error::refused(STATE, "A stream has at most 20 keys; revoke one."));
     }
@@ -225,12 +227,12 @@ pub async fn rotate<T: Tx>(
             "At most 604,800 seconds, which is 7 days.",
         ));
     }
+    if !overlap.is_zero() {
+        room_for_one(tx, call, stream_id).await?;
+    }
     let old = of_stream(tx, stream_id, id).await?;
     if !old.is_usable(call.now) {
         return Err(Error::refused(STATE, "The key has ended; create another one."));
-    }
-    if !overlap.is_zero() {
-        room_for_one(tx, call, stream_id).await?;
     }
     let end = call.now.plus(overlap);
     let end = old.expires_at.map_or(end, |expires_at| expires_at.min(end));

@@ -80,7 +80,7 @@ pub struct Used {
     pub amount: i64,
 }
 
-fn day_of(time: WallTime) -> WallTime {
+pub(crate) fn day_of(time: WallTime) -> WallTime {
     const DAY_MS: i64 = 86_400_000;
     WallTime::from_unix_ms(time.unix_ms() / DAY_MS * DAY_MS)
 }

@@ -11,8 +11,8 @@ use serde_json::json;
 use tenancy::signing_key::{SigningAlgorithm, SigningKeyInput};
 use tenancy::store::sql::MIGRATIONS;
 use tenancy::vault::MasterKey;
-use tenancy::{Call, Error, Permission, Principal, Tenancy, UserPrincipal};
-use tenancy::{api_key, organization, password, project, signing_key, stream, user};
+use tenancy::{Call, Error, MAX_LIMIT, PageRequest, Permission, Principal, Tenancy, UserPrincipal};
+use tenancy::{api_key, organization, password, plan, project, signing_key, stream, user};
 
 use super::catalogue::{Catalogue, Project};
 
@@ -106,6 +106,11 @@ async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<(Call,
             let principal = UserPrincipal { id, session_id: operator.id(), is_admin: false };
             let owner = operator.by(Principal::User(principal));
             let organization = organization::create(tx, &owner, "Bench").await?;
+            let all = PageRequest { after: None, limit: MAX_LIMIT };
+            let plans = plan::list(tx, operator, all).await?.data;
+            if let Some(unlimited) = plans.iter().find(|plan| plan.limits.0.is_empty()) {
+                plan::assign(tx, operator, organization.id, unlimited.id).await?;
+            }
             Ok::<_, Error>((owner, organization.id))
         })
     });

@@ -216,14 +216,31 @@ pub async fn counts(tx: &mut Tx, filter: &Filter) -> Result<Vec<(String, u64)>, 
     rows.iter().map(|row| Ok((row.get(0)?, row.get(1)?))).collect()
 }
 
-/// Makes an actor's rows anonymous: who and from where is removed, what was done stays. How many.
+/// Makes the rows by and about somebody anonymous: who and from where is removed from what they did, from where from what was
+/// done to them. What was done stays. How many rows were theirs.
 ///
 /// # Errors
 ///
 /// [`Error`].
-pub async fn erase(tx: &mut Tx, actor_id: &str) -> Result<u64, Error> {
-    tx.execute(
-        query("UPDATE pulse_audit SET actor_id = NULL, address = NULL WHERE actor_id = $1").bind(actor_id),
-    )
-    .await
+pub async fn erase(tx: &mut Tx, id: &str) -> Result<u64, Error> {
+    let done = tx.execute(query(ERASE_ACTOR).bind(id)).await?;
+    let suffered = tx.execute(query(ERASE_RESOURCE).bind(id)).await?;
+    Ok(done + suffered)
 }
+
+pub(super) const ERASE_ACTOR: &str =
+    "UPDATE pulse_audit SET actor_id = NULL, address = NULL WHERE actor_id = $1";
+pub(super) const ERASE_RESOURCE: &str =
+    "UPDATE pulse_audit SET address = NULL WHERE resource_id = $1 AND address IS NOT NULL";
+
+/// Removes rows from before `before` among the `batch` oldest; how many. Called until it is 0.
+///
+/// # Errors
+///
+/// [`Error`].
+pub async fn purge(tx: &mut Tx, before: WallTime, batch: usize) -> Result<u64, Error> {
+    tx.execute(query(PURGE).bind(before).bind(i64::try_from(batch).unwrap_or(i64::MAX))).await
+}
+
+/// Rows sort by time, so that the oldest are the first, and only those are looked at.
+pub(super) const PURGE: &str = "DELETE FROM pulse_audit WHERE created_at < $1 AND id IN (SELECT id FROM pulse_audit ORDER BY id LIMIT $2)";

@@ -40,12 +40,14 @@ pub struct Migrations {
 /// This crate's own schema: outbox and audit.
 const OWN: Migrations = Migrations {
     name: "platform",
-    sqlite: &[Migration { version: 1, name: "outbox and audit", sql: include_str!("schema/sqlite_1.sql") }],
-    postgres: &[Migration {
-        version: 1,
-        name: "outbox and audit",
-        sql: include_str!("schema/postgres_1.sql"),
-    }],
+    sqlite: &[
+        Migration { version: 1, name: "outbox and audit", sql: include_str!("schema/sqlite_1.sql") },
+        Migration { version: 2, name: "by age and entity", sql: include_str!("schema/sqlite_2.sql") },
+    ],
+    postgres: &[
+        Migration { version: 1, name: "outbox and audit", sql: include_str!("schema/postgres_1.sql") },
+        Migration { version: 2, name: "by age and entity", sql: include_str!("schema/postgres_2.sql") },
+    ],
 };
 
 pub(super) async fn run(db: &Db, now: WallTime, components: &[Migrations]) -> Result<(), Error> {

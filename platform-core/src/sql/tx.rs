@@ -141,6 +141,22 @@ impl Tx {
         self.note(result)
     }
 
+    /// The steps by which SQLite would carry a statement out, for tests that see to it that an index serves. An empty list on
+    /// PostgreSQL.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    #[cfg(any(test, feature = "testing"))]
+    pub async fn plan(&mut self, query: &Query<'_>) -> Result<Vec<String>, Error> {
+        if self.dialect() == Dialect::Postgres {
+            return Ok(Vec::new());
+        }
+        let explained = Query::assembled(format!("EXPLAIN QUERY PLAN {}", query.sql()));
+        let rows = self.fetch_all(explained).await?;
+        rows.iter().map(|row| row.get(3)).collect()
+    }
+
     /// Several statements without parameters, for migrations.
     pub(super) async fn script(&mut self, sql: SqlStr) -> Result<(), Error> {
         self.ready()?;

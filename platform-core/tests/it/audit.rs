@@ -8,7 +8,14 @@ use platform_core::{OrganizationId, ProjectId};
 
 use crate::fixture::{Fixture, NOW, on_each_database};
 
-on_each_database!(rows_come_back_whole, filters_and_pages, counts_by_action, an_actor_is_erased);
+on_each_database!(
+    rows_come_back_whole,
+    filters_and_pages,
+    counts_by_action,
+    an_actor_is_erased,
+    rows_about_somebody_keep_no_address,
+    old_rows_are_purged,
+);
 
 fn entry(fixture: &Fixture, number: u64) -> Entry {
     let now = NOW.plus(Duration::from_secs(number));
@@ -109,4 +116,29 @@ async fn an_actor_is_erased(fixture: Fixture) {
     let rows = audit::page(&mut db.read().await.unwrap(), &Filter::default(), None, 10).await.unwrap();
     let known: Vec<_> = rows.iter().map(|row| (row.actor_id.is_some(), row.address.is_some())).collect();
     assert_eq!(known, [(false, false), (true, true), (true, true), (false, false)]);
+}
+
+async fn rows_about_somebody_keep_no_address(fixture: Fixture) {
+    let db = fixture.open().await;
+    for number in 0..3 {
+        let mut row = entry(&fixture, number);
+        row.resource = Some(Entity::named("user", if number == 1 { "usr_9" } else { "usr_8" }));
+        append(&db, row).await;
+    }
+    let erased: Result<u64, Error> = db.write((), |tx, ()| Box::pin(audit::erase(tx, "usr_9"))).await;
+    assert_eq!(erased.unwrap(), 1);
+    let rows = audit::page(&mut db.read().await.unwrap(), &Filter::default(), None, 10).await.unwrap();
+    let known: Vec<_> = rows.iter().map(|row| (row.actor_id.is_some(), row.address.is_some())).collect();
+    assert_eq!(known, [(true, true), (true, false), (true, true)]);
+}
+
+async fn old_rows_are_purged(fixture: Fixture) {
+    let db = fixture.open().await;
+    for number in 0..4 {
+        append(&db, entry(&fixture, number)).await;
+    }
+    let before = NOW.plus(Duration::from_secs(3));
+    let purge = async || db.write((), move |tx, ()| Box::pin(audit::purge(tx, before, 2))).await.unwrap();
+    assert_eq!((purge().await, purge().await, purge().await), (2, 1, 0));
+    assert_eq!(numbers(&db, &Filter::default()).await, ["str_3"]);
 }

@@ -78,9 +78,12 @@ impl Metering {
         let exhausted = self.exhausted.read().unwrap_or_else(PoisonError::into_inner);
         match exhausted.get(&organization_id) {
             None => Ok(()),
-            Some(&Exhausted { limit, current }) => {
-                Err(Error::QuotaExceeded { resource: Resource::ApiRequests, limit, current })
-            }
+            Some(&Exhausted { limit, current }) => Err(Error::QuotaExceeded {
+                organization_id,
+                resource: Resource::ApiRequests,
+                limit,
+                current,
+            }),
         }
     }
 
@@ -224,7 +227,7 @@ mod tests {
         metering.exhausted.write().unwrap().insert(OrganizationId::from_uuid(1), spent);
         assert!(matches!(
             metering.check_key(&by_key(&tenancy, 1).principal),
-            Err(Error::QuotaExceeded { resource: Resource::ApiRequests, limit: 10, current: 12 })
+            Err(Error::QuotaExceeded { resource: Resource::ApiRequests, limit: 10, current: 12, .. })
         ));
         assert!(metering.check_key(&by_key(&tenancy, 2).principal).is_ok());
         assert!(metering.check_key(&Principal::Anonymous).is_ok());

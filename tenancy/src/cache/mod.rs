@@ -8,6 +8,7 @@ mod admissions;
 mod known;
 mod shelf;
 mod turns;
+mod weight;
 
 use std::sync::Arc;
 
@@ -32,8 +33,11 @@ pub use known::GOOD_WITHOUT_STORE;
 use known::Known;
 use shelf::Shelf;
 
-/// Entries of a kind, 100,000: some 100 MB of streams with a kilobyte each. When there are more, a sixteenth of the kind goes.
-const CAPACITY: usize = 100_000;
+/// Memory of the streams, whose size tenants choose: 128 MiB, 100,000 and more of a usual size. When they take more, a sixteenth
+/// goes.
+const STREAMS_BYTES: usize = 128 << 20;
+/// Memory of the API keys, of the logins and of what mints tokens, 96 MiB each: some 100,000.
+const OTHERS_BYTES: usize = 96 << 20;
 
 /// A cache. A process has one.
 #[derive(Debug)]
@@ -60,10 +64,10 @@ impl Cache {
     /// An empty cache.
     pub fn new() -> Self {
         Self {
-            keys: Shelf::new(CAPACITY),
-            sessions: Shelf::new(CAPACITY),
-            streams: Shelf::new(CAPACITY),
-            minters: Shelf::new(CAPACITY),
+            keys: Shelf::weighed(OTHERS_BYTES, weight::of_key),
+            sessions: Shelf::weighed(OTHERS_BYTES, weight::of_login),
+            streams: Shelf::weighed(STREAMS_BYTES, weight::of_stream),
+            minters: Shelf::weighed(OTHERS_BYTES, weight::of_minter),
             settings: Shelf::new(1),
             admissions: Known::new(admissions::BYTES, admissions::ABSENT),
             tenants: Known::new(admissions::BYTES, admissions::ABSENT),

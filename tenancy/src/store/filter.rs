@@ -85,13 +85,28 @@ pub fn add(column: &'static str, amount: i64) -> Assign {
     Assign::Add(column, amount)
 }
 
-/// In which order rows are given: by their ids, which sort by time.
+/// In which order rows are given: by their ids, which sort by time, unless it says another column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Order {
     /// The newest first.
     Newest,
     /// The oldest first.
     Oldest,
+    /// What has least in this column first, and by ids what has as much. Empty columns are not looked for by it.
+    By(&'static str),
+}
+
+impl Order {
+    /// In which order rows are removed: by the first column that is to be below something, so that the index by which such
+    /// rows are found is walked from its beginning, however many there are; else the oldest first.
+    pub(crate) fn of_removal(filter: &[Condition]) -> Self {
+        let below = filter.iter().find_map(|condition| match condition {
+            Condition::Below(column, _) => Some(Self::By(column)),
+            _ => None,
+        });
+        below.unwrap_or(Self::Oldest)
+    }
 }
 
 /// Rows to be given.

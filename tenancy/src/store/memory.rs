@@ -138,6 +138,12 @@ impl MemoryTx {
         let mut rows: Box<dyn Iterator<Item = &Arc<Row>>> = match select.order {
             Order::Newest => Box::new(self.rows(select.table).rev()),
             Order::Oldest => Box::new(self.rows(select.table)),
+            Order::By(column) => {
+                let place = select.table.place(column)?;
+                let mut rows: Vec<_> = self.rows(select.table).collect();
+                rows.sort_by(|one, other| one.get(place).cmp(&other.get(place)));
+                Box::new(rows.into_iter())
+            }
         };
         while let Some(row) = rows.next()
             && !look(row)?
@@ -170,7 +176,8 @@ impl MemoryTx {
     }
 
     fn delete(&mut self, table: &'static Table, filter: Vec<Condition>, limit: u32) -> Result<u64, Error> {
-        let rows = self.select(&Select { table, filter, order: Order::Oldest, limit })?;
+        let order = Order::of_removal(&filter);
+        let rows = self.select(&Select { table, filter, order, limit })?;
         for row in &rows {
             if let Some(id) = row.first() {
                 self.rows_mut(table).remove(id);
@@ -183,6 +190,9 @@ impl MemoryTx {
         for entry in Arc::make_mut(&mut self.state.audit) {
             if entry.actor_id.as_ref() == Some(&entity.id) {
                 entry.actor_id = None;
+                entry.address = None;
+            }
+            if entry.resource.as_ref().is_some_and(|resource| resource.id == entity.id) {
                 entry.address = None;
             }
         }
@@ -294,6 +304,15 @@ impl Tx for MemoryTx {
         ready(self.update(table, &filter, &assign))
     }
 
+    fn lock_row(
+        &mut self,
+        _table: &'static Table,
+        _id: Value,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        // Whoever reads what another has changed meanwhile does not commit.
+        ready(Ok(()))
+    }
+
     fn delete_rows(
         &mut self,
         table: &'static Table,
@@ -355,5 +374,12 @@ impl Tx for MemoryTx {
     async fn forget(&mut self, entity: &Entity) -> Result<(), Error> {
         self.forget_all(entity);
         Ok(())
+    }
+
+    async fn purge_audit(&mut self, before: WallTime, limit: u32) -> Result<u64, Error> {
+        let rows = Arc::make_mut(&mut self.state.audit);
+        let old = rows.iter().take(limit as usize).take_while(|entry| entry.created_at < before).count();
+        rows.drain(..old);
+        Ok(old as u64)
     }
 }

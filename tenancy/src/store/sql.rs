@@ -4,6 +4,8 @@
 //! the columns of the records, and a unique index `{table}_{key}` for each thing that is unique; a test compares them.
 
 mod announce;
+#[cfg(test)]
+mod plans;
 mod statement;
 
 use std::sync::Arc;
@@ -28,6 +30,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             sql: include_str!("../../migrations/sqlite/0001_tenants.sql"),
         },
         Migration {
+            version: 2,
+            name: "bounds",
+            sql: include_str!("../../migrations/sqlite/0002_bounds.sql"),
+        },
+        Migration {
             version: 3,
             name: "admission",
             sql: include_str!("../../migrations/sqlite/0003_admission.sql"),
@@ -38,6 +45,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             version: 1,
             name: "tenants",
             sql: include_str!("../../migrations/postgres/0001_tenants.sql"),
+        },
+        Migration {
+            version: 2,
+            name: "bounds",
+            sql: include_str!("../../migrations/postgres/0002_bounds.sql"),
         },
         Migration {
             version: 3,
@@ -103,6 +115,14 @@ impl Tx for sql::Tx {
         })
     }
 
+    async fn lock_row(&mut self, table: &'static Table, id: Value) -> Result<(), Error> {
+        // SQLite has one writer.
+        if self.dialect() == Dialect::Postgres {
+            self.fetch_optional(statement::lock(table, id)?).await?;
+        }
+        Ok(())
+    }
+
     async fn delete_rows(
         &mut self,
         table: &'static Table,
@@ -155,16 +175,14 @@ impl Tx for sql::Tx {
 
     async fn forget(&mut self, entity: &Entity) -> Result<(), Error> {
         sql::audit::erase(self, &entity.id).await?;
-        let (entity, mut from) = (entity.clone().into(), Some(sql::outbox::Position::START));
-        while let Some(position) = from {
-            from = sql::outbox::erase(self, &entity, position, FORGOTTEN_AT_ONCE).await?;
-        }
+        sql::outbox::erase(self, &entity.clone().into()).await?;
         Ok(())
     }
-}
 
-/// Rows of the outbox that a statement of an erasure looks at.
-const FORGOTTEN_AT_ONCE: usize = 10_000;
+    async fn purge_audit(&mut self, before: WallTime, limit: u32) -> Result<u64, Error> {
+        Ok(sql::audit::purge(self, before, limit as usize).await?)
+    }
+}
 
 /// The values of a row, by the table's columns.
 fn values(table: &Table, row: &sql::Row) -> Result<Row, Error> {

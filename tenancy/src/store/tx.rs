@@ -33,7 +33,16 @@ pub trait Tx: Send {
         assign: Vec<Assign>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
 
-    /// Removes the oldest rows under the conditions, `limit` at most; how many.
+    /// Keeps others from changing the row with this id until the transaction ends, and waits for who is at it. What is read of
+    /// it, or counted of what hangs on it by whoever does this first, stays true. Nothing where only one writes at a time.
+    fn lock_row(
+        &mut self,
+        table: &'static Table,
+        id: Value,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Removes rows under the conditions, `limit` at most; how many. Those with least in the first column that is to be
+    /// below something, and the oldest where there is none.
     fn delete_rows(
         &mut self,
         table: &'static Table,
@@ -75,8 +84,16 @@ pub trait Tx: Send {
         filter: &AuditFilter,
     ) -> impl Future<Output = Result<Vec<(String, u64)>, Error>> + Send;
 
-    /// Removes who and from where from the audit rows of an actor, and what events about `entity` say.
+    /// Removes who and from where from the audit rows of an actor, from where from those about them, and what events about
+    /// `entity` say.
     fn forget(&mut self, entity: &Entity) -> impl Future<Output = Result<(), Error>> + Send;
+
+    /// Removes audit rows from before `before`, the oldest `limit` at most; how many.
+    fn purge_audit(
+        &mut self,
+        before: WallTime,
+        limit: u32,
+    ) -> impl Future<Output = Result<u64, Error>> + Send;
 
     /// Adds a record. [`Error::Conflict`] names what is there already.
     fn insert<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<(), Error>> + Send {
@@ -133,6 +150,11 @@ pub trait Tx: Send {
         self.count_rows(R::TABLE, filter)
     }
 
+    /// Locks the record with this id. See [`lock_row`](Self::lock_row).
+    fn lock<R: Record>(&mut self, id: impl Cell + Send) -> impl Future<Output = Result<(), Error>> + Send {
+        self.lock_row(R::TABLE, id.into_value())
+    }
+
     /// Changes the records under these conditions; how many. See [`update_rows`](Self::update_rows).
     fn update<R: Record>(
         &mut self,
@@ -142,7 +164,7 @@ pub trait Tx: Send {
         self.update_rows(R::TABLE, filter, assign)
     }
 
-    /// Removes the oldest records under these conditions, `limit` at most; how many.
+    /// Removes records under these conditions, `limit` at most; how many. See [`delete_rows`](Self::delete_rows).
     fn delete<R: Record>(
         &mut self,
         filter: Vec<Condition>,

@@ -36,6 +36,8 @@ fn own_or_operator(call: &Call, id: UserId) -> Result<(), Error> {
 /// [`Error::Refused`] with the code `sole_owner` as long as an organization would have no owner.
 pub async fn erase<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Error> {
     own_or_operator(call, id)?;
+    // Nobody logs in meanwhile.
+    tx.lock::<User>(id).await?;
     let user: User = tx.get(id).await?.ok_or(Error::NotFound)?;
     if user.erased_at.is_some() {
         return Err(Error::NotFound);

@@ -71,8 +71,10 @@ pub async fn attempt_self<T: Tx>(tx: &mut T, call: &Call) -> Result<Attempt, Err
 }
 
 impl Checked {
-    /// The account, if the password is still the one that was checked.
+    /// The account, if the password is still the one that was checked, and remains so until the transaction ends: what is
+    /// created now, another password ends.
     pub(crate) async fn user<T: Tx>(&self, tx: &mut T) -> Result<User, Error> {
+        tx.lock::<User>(self.user_id).await?;
         let user: Option<User> = tx.get(self.user_id).await?;
         user.filter(|user| user.erased_at.is_none() && user.password.as_ref() == Some(&self.hash.0))
             .ok_or(Error::Unauthenticated)

@@ -167,7 +167,11 @@ async fn rewrap<T: Tx>(tx: &mut T, old: &MasterKey, new: &MasterKey) -> Result<b
     for row in &rows {
         let Some(secret) = old.unwrap(row) else { return Ok(false) };
         let wrapped = new.wrap(row.id, &secret)?;
-        tx.update::<WrappedKey>(vec![is("id", row.id)], vec![set("wrapped", wrapped)]).await?;
+        // Only if nobody else has rotated meanwhile, whose key the file of their server has.
+        let as_it_was = vec![is("id", row.id), is("wrapped", row.wrapped.clone())];
+        if tx.update::<WrappedKey>(as_it_was, vec![set("wrapped", wrapped)]).await? == 0 {
+            return Err(Error::refused(crate::error::STATE, "Somebody else is rotating the master key."));
+        }
     }
     Ok(!rows.is_empty())
 }

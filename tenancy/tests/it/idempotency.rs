@@ -15,6 +15,7 @@ on_each_store!(
     of_many_at_once_one_is_carried_out,
     keys_belong_to_caller_method_and_path,
     answers_are_kept_for_a_day,
+    nobody_fills_the_store_with_answers,
 );
 
 /// Creates a stream under an idempotency key, as a server does; the answer and whether it was an earlier one.
@@ -115,4 +116,37 @@ async fn answers_are_kept_for_a_day<S: Store>(mut w: World<S>) {
     assert!(matches!(again, Err(Error::Conflict { key: "name" })), "it is carried out anew");
     let (other, earlier) = create(&w.store, w.call(&owner), project_id, "Two").await.unwrap();
     assert!(!earlier && other != first);
+}
+
+/// Keeps an answer of so many bytes under a key of its own.
+async fn keep<S: Store>(w: &World<S>, by: &Principal, key: &str, bytes: usize) -> Result<(), Error> {
+    let call = w.call(by);
+    let request = Repeatable::new(&call, "POST", "/v1/streams", key, b"{}").unwrap();
+    let answer = Secret::new(vec![b'x'; bytes]);
+    let kept = w.store.write((call, request, answer), |tx, (call, request, answer)| {
+        Box::pin(async move { request.keep(tx, call, answer).await })
+    });
+    kept.await
+}
+
+async fn nobody_fills_the_store_with_answers<S: Store>(mut w: World<S>) {
+    let (one, other) = (w.user("a@example.org").await, w.user("b@example.org").await);
+    const MIB: usize = 1 << 20;
+    for number in 0..15 {
+        keep(&w, &one, &number.to_string(), MIB).await.unwrap();
+    }
+    // The seals take a few bytes, so that the sixteenth does not fit.
+    let refused = keep(&w, &one, "more", MIB).await.unwrap_err();
+    assert!(crate::world::refused(&refused, platform_core::problem::code::RATE_LIMITED), "{refused}");
+    assert!(matches!(
+        Repeatable::new(&w.call(&one), "POST", "/v1/streams", "more", b"{}")
+            .unwrap()
+            .earlier(&mut w.store.read().await.unwrap(), &w.call(&one))
+            .await,
+        Ok(Earlier::None)
+    ));
+    keep(&w, &one, "small", 100).await.unwrap();
+    keep(&w, &other, "more", MIB).await.unwrap();
+    w.pass(Duration::from_secs(3_600));
+    keep(&w, &one, "more", MIB).await.unwrap();
 }

@@ -1,11 +1,14 @@
 //! Quotas: however many come at once, no more get through than the plan allows.
 
+use std::time::Duration;
+
+use tenancy::authority::Target;
 use tenancy::plan::{self, BytesLimit, PlanInput};
 use tenancy::project::{self, ProjectInput};
-use tenancy::quota::Resource;
+use tenancy::quota::{self, Resource};
 use tenancy::store::{AuditFilter, Store};
 use tenancy::stream::{self, StreamInput};
-use tenancy::{Error, PageRequest, Principal, audit};
+use tenancy::{Error, PageRequest, Principal, audit, usage};
 
 use crate::world::{World, on_each_store, read, write};
 
@@ -18,6 +21,8 @@ on_each_store!(
     of_many_that_come_and_go_at_once_the_count_is_right,
     a_refusal_names_limit_and_level_and_leaves_nothing,
     plans_are_the_operators,
+    a_refusal_is_announced_once_a_day_and_once_a_month,
+    new_organizations_have_limits_and_operators_may_lift_them,
 );
 
 async fn of_a_hundred_that_come_at_once_ten_get_through<S: Store>(w: World<S>) {
@@ -40,7 +45,7 @@ async fn of_a_hundred_that_come_at_once_ten_get_through<S: Store>(w: World<S>) {
     for coming in coming {
         match coming.await.unwrap() {
             Ok(_) => created += 1,
-            Err(Error::QuotaExceeded { resource: Resource::Streams, limit: 10, current: 10 }) => {}
+            Err(Error::QuotaExceeded { resource: Resource::Streams, limit: 10, current: 10, .. }) => {}
             Err(error) => panic!("{error}"),
         }
     }
@@ -213,4 +218,37 @@ fn crossing_four_fifths_is_announced_once() {
         assert_eq!(event.organization_id, Some(organization_id));
         assert_eq!(event.data.get(), r#"{"current":4,"limit":5,"resource":"streams"}"#);
     });
+}
+
+async fn a_refusal_is_announced_once_a_day_and_once_a_month<S: Store>(mut w: World<S>) {
+    let (_, organization_id, _) = w.tenant("a@example.org").await;
+    let tell = async |w: &World<S>, resource| {
+        write!(w, &Principal::System, |tx, call| quota::refused(tx, call, organization_id, resource, 1, 1))
+            .unwrap()
+    };
+    for resource in [Resource::Streams, Resource::ApiRequests] {
+        assert!(tell(&w, resource).await && !tell(&w, resource).await, "{resource}");
+    }
+    w.pass(Duration::from_secs(86_400));
+    assert!(tell(&w, Resource::Streams).await, "another day");
+    assert!(!tell(&w, Resource::ApiRequests).await, "the same month");
+    w.pass(Duration::from_secs(31 * 86_400));
+    assert!(tell(&w, Resource::ApiRequests).await, "another month");
+}
+
+async fn new_organizations_have_limits_and_operators_may_lift_them<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let limit = async |w: &World<S>, resource| {
+        let target = Target::Organization(organization_id);
+        let levels = read!(w, &owner, |tx, call| usage::levels(tx, call, target)).unwrap();
+        levels.iter().find(|level| level.resource == resource).unwrap().limit
+    };
+    for resource in [Resource::Projects, Resource::Streams, Resource::ApiRequests] {
+        assert!(limit(&w, resource).await.is_some(), "{resource}");
+    }
+    let page = PageRequest { after: None, limit: 10 };
+    let plans = read!(w, &Principal::Operator, |tx, call| plan::list(tx, call, page)).unwrap().data;
+    let unlimited = plans.iter().find(|plan| plan.name == "Unlimited").unwrap().id;
+    write!(w, &Principal::Operator, |tx, call| plan::assign(tx, call, organization_id, unlimited)).unwrap();
+    assert_eq!(limit(&w, Resource::Streams).await, None);
 }

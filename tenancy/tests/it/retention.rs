@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use tenancy::api_key::{self, ApiKeyInput};
+use tenancy::settings::{self, SettingsPatch};
 use tenancy::signing_key::{self, SigningAlgorithm, SigningKeyInput};
 use tenancy::store::{Select, Store, Tx};
-use tenancy::{Permission, Principal, organization, project, retention, stream, user};
+use tenancy::{Error, Permission, Principal, organization, project, retention, stream, user};
 
 use crate::world::{World, on_each_store, read, registration, write};
 
@@ -14,6 +15,8 @@ on_each_store!(
     what_was_deleted_goes_with_all_that_is_in_it,
     unverified_accounts_go_after_a_week,
     logins_and_tokens_go_when_they_have_ended,
+    audit_rows_go_after_as_many_days_as_operators_set,
+    keys_that_have_expired_go,
 );
 
 /// Purges until there is nothing left to do; how many rows went.
@@ -40,7 +43,7 @@ async fn rows_of<S: Store>(w: &World<S>, table: &str) -> usize {
 async fn what_is_in_use_stays<S: Store>(mut w: World<S>) {
     let (owner, _, project_id) = w.tenant("a@example.org").await;
     let id = w.stream(&owner, project_id, "Camera").await.unwrap().stream.id;
-    w.pass(Duration::from_secs(400 * 86_400));
+    w.pass(Duration::from_secs(360 * 86_400));
     let before = w.rows().await;
     assert_eq!(purge(&w).await, 0);
     assert!(w.rows().await == before);
@@ -114,4 +117,44 @@ async fn logins_and_tokens_go_when_they_have_ended<S: Store>(mut w: World<S>) {
     w.pass(tenancy::session::VALID + Duration::from_millis(1));
     purge(&w).await;
     assert_eq!((rows_of(&w, "tenancy_sessions").await, rows_of(&w, "tenancy_mail_tokens").await), (0, 0));
+}
+
+async fn audit_rows_go_after_as_many_days_as_operators_set<S: Store>(mut w: World<S>) {
+    let rows = async |w: &World<S>| {
+        let filter = tenancy::store::AuditFilter::default();
+        w.store.read().await.unwrap().audit_page(&filter, None, 100).await.unwrap().len()
+    };
+    w.person("a@example.org").await;
+    let day = Duration::from_secs(86_400);
+    w.pass(365 * day);
+    w.person("b@example.org").await;
+    purge(&w).await;
+    assert_eq!(rows(&w).await, 2, "the last moment");
+    w.pass(Duration::from_millis(1));
+    assert_eq!((purge(&w).await, rows(&w).await), (1, 1));
+    for (days, ok) in [(0, false), (3_651, false), (7, true)] {
+        let patch = SettingsPatch { audit_days: Some(days), ..SettingsPatch::default() };
+        let set = write!(w, &Principal::Operator, [patch] | tx, call | settings::update(tx, call, &patch));
+        assert!(if ok { set.is_ok() } else { matches!(set, Err(Error::Invalid(_))) }, "{days}");
+    }
+    w.pass(7 * day + Duration::from_millis(1));
+    purge(&w).await;
+    assert_eq!(rows(&w).await, 0);
+}
+
+async fn keys_that_have_expired_go<S: Store>(mut w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let expires_at = Some(w.now.plus(Duration::from_secs(60)));
+    let input = ApiKeyInput { name: "k".to_owned(), scopes: vec![Permission::StreamsRead], expires_at };
+    write!(w, &owner, [input] | tx, call | api_key::create(tx, call, project_id, &input)).unwrap();
+    let input = SigningKeyInput { name: "k".to_owned(), algorithm: SigningAlgorithm::Hs256 };
+    let signing = write!(w, &owner, [input] | tx, call | signing_key::create(tx, call, project_id, &input))
+        .unwrap()
+        .key
+        .id;
+    write!(w, &owner, |tx, call| signing_key::revoke(tx, call, project_id, signing)).unwrap();
+    w.pass(retention::KEPT + Duration::from_secs(61));
+    purge(&w).await;
+    let left = (rows_of(&w, "tenancy_api_keys").await, rows_of(&w, "tenancy_signing_keys").await);
+    assert_eq!(left, (0, 0));
 }

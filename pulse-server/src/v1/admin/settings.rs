@@ -31,12 +31,17 @@ struct ServerSettings {
     default_plan_id: PlanId,
     #[schema(value_type = schema::Time)]
     updated_at: WallTime,
+    /// For how many days the audit log is kept.
+    #[schema(minimum = 1, maximum = 3650)]
+    audit_days: i64,
 }
 
 impl From<settings::Settings> for ServerSettings {
     fn from(settings: settings::Settings) -> Self {
-        let settings::Settings { registrations, maintenance, default_plan_id, updated_at, .. } = settings;
-        Self { registrations, maintenance, default_plan_id, updated_at }
+        let settings::Settings {
+            registrations, maintenance, default_plan_id, updated_at, audit_days, ..
+        } = settings;
+        Self { registrations, maintenance, default_plan_id, updated_at, audit_days }
     }
 }
 
@@ -53,6 +58,9 @@ struct UpdateServerSettings {
     #[serde(default, deserialize_with = "given")]
     #[schema(value_type = schema::PlanId, required = false)]
     default_plan_id: Option<PlanId>,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(nullable = false, minimum = 1, maximum = 3650)]
+    audit_days: Option<i64>,
 }
 
 /// Settings of the server
@@ -67,8 +75,8 @@ async fn read(ctx: Context) -> Result<axum::Json<ServerSettings>, Failure> {
 #[utoipa::path(patch, path = "/v1/admin/settings", operation_id = "admin_update_settings", tag = "operators",
     request_body = UpdateServerSettings, responses((status = 200, body = ServerSettings)))]
 async fn update(ctx: Context, Input(input): Input<UpdateServerSettings>) -> Result<Response, Failure> {
-    let UpdateServerSettings { registrations, maintenance, default_plan_id } = input;
-    let patch = SettingsPatch { registrations, maintenance, default_plan_id };
+    let UpdateServerSettings { registrations, maintenance, default_plan_id, audit_days } = input;
+    let patch = SettingsPatch { registrations, maintenance, default_plan_id, audit_days };
     ctx.change(StatusCode::OK, patch, |tx, call, patch| {
         Box::pin(async move { settings::update(tx, call, patch).await.map(ServerSettings::from) })
     })

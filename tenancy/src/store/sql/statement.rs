@@ -38,11 +38,22 @@ pub(super) fn select(select: Select) -> Result<Option<Query<'static>>, Error> {
     let Select { table, filter, order, limit } = select;
     let statement = query("SELECT ").push(table.column_list).push(" FROM ").push(table.name);
     let Some(statement) = filtered(statement, table, filter)? else { return Ok(None) };
-    let statement = statement.push(match order {
-        Order::Newest => " ORDER BY id DESC LIMIT ",
-        Order::Oldest => " ORDER BY id LIMIT ",
-    });
-    Ok(Some(statement.push_bind(limit)))
+    Ok(Some(ordered(statement, order).push_bind(limit)))
+}
+
+/// Appends the order, up to where the limit stands.
+fn ordered(statement: Query<'static>, order: Order) -> Query<'static> {
+    match order {
+        Order::Newest => statement.push(" ORDER BY id DESC LIMIT "),
+        Order::Oldest => statement.push(" ORDER BY id LIMIT "),
+        Order::By(column) => statement.push(" ORDER BY ").push(column).push(", id LIMIT "),
+    }
+}
+
+/// Locks a row of PostgreSQL. Rows that refer to it can be added meanwhile, by those who do not lock it.
+pub(super) fn lock(table: &'static Table, id: Value) -> Result<Query<'static>, Error> {
+    let select = query("SELECT id FROM ").push(table.name).push(" WHERE id = ");
+    Ok(select.push_bind(bound(id, table.kind("id")?)).push(" FOR NO KEY UPDATE"))
 }
 
 pub(super) fn update(
@@ -73,8 +84,9 @@ pub(super) fn delete(
     limit: u32,
 ) -> Result<Option<Query<'static>>, Error> {
     let rows = query("DELETE FROM ").push(table.name).push(" WHERE id IN (SELECT id FROM ").push(table.name);
+    let order = Order::of_removal(&filter);
     let rows = filtered(rows, table, filter)?;
-    Ok(rows.map(|rows| rows.push(" ORDER BY id LIMIT ").push_bind(limit).push(")")))
+    Ok(rows.map(|rows| ordered(rows, order).push_bind(limit).push(")")))
 }
 
 /// `None` where no row can meet the conditions.
