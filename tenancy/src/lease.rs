@@ -129,7 +129,12 @@ async fn room<T: Tx>(tx: &mut T, access: &Access, now: WallTime) -> Result<(), E
     let resource = Resource::ConcurrentPublishers;
     let Some(limit) = access.limits(tx).await?.get(&resource).copied() else { return Ok(()) };
     let current = i64::try_from(live(tx, access.organization_id, now).await?).unwrap_or(i64::MAX);
-    if current < limit { Ok(()) } else { Err(Error::QuotaExceeded { resource, limit, current }) }
+    let organization_id = access.organization_id;
+    if current < limit {
+        Ok(())
+    } else {
+        Err(Error::QuotaExceeded { organization_id, resource, limit, current })
+    }
 }
 
 async fn replace<T: Tx>(tx: &mut T, lease: &Lease) -> Result<(), Error> {

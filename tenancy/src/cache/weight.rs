@@ -32,8 +32,7 @@ pub(super) fn of_minter(_: &Minter) -> usize {
 /// Of a stream.
 pub(super) fn of_stream(stream: &Stream) -> usize {
     let texts = stream.name.len() + stream.name_key.len() + stream.description.len();
-    let labels: usize =
-        stream.labels.0.iter().map(|(key, value)| 2 * PIECE + key.len() + value.len()).sum();
+    let labels: usize = stream.labels.0.iter().map(|(key, value)| 2 * PIECE + key.len() + value.len()).sum();
     let metadata: usize =
         stream.metadata.0.iter().map(|(key, value)| PIECE + key.len() + of_value(value)).sum();
     ENTRY + size_of::<Stream>() + texts + labels + metadata

@@ -133,7 +133,7 @@ async fn no_more_publish_than_the_plan_allows<S: Store>(mut w: World<S>) {
     for taker in takers {
         match taker.await.unwrap() {
             (id, Ok(Taken::New)) => taken.push(id),
-            (_, Err(Error::QuotaExceeded { resource, limit: 3, current: 3 })) => {
+            (_, Err(Error::QuotaExceeded { resource, limit: 3, current: 3, .. })) => {
                 assert_eq!(resource, Resource::ConcurrentPublishers);
             }
             (_, other) => panic!("{other:?}"),
