@@ -78,12 +78,9 @@ impl Metering {
         let exhausted = self.exhausted.read().unwrap_or_else(PoisonError::into_inner);
         match exhausted.get(&organization_id) {
             None => Ok(()),
-            Some(&Exhausted { limit, current }) => Err(Error::QuotaExceeded {
-                organization_id,
-                resource: Resource::ApiRequests,
-                limit,
-                current,
-            }),
+            Some(&Exhausted { limit, current }) => {
+                Err(Error::QuotaExceeded { organization_id, resource: Resource::ApiRequests, limit, current })
+            }
         }
     }
 

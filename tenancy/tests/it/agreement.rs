@@ -85,6 +85,7 @@ fn row(dice: &mut Dice, table: &Table) -> Row {
             text("{}".into()),
             Value::Integer(0),
             Value::Integer(0),
+            text("soft".into()),
         ];
     }
     // Sums stay within 64 bits: beyond, databases fail and memory saturates.
