@@ -43,6 +43,41 @@ pub(crate) fn session_key(data_dir: &Path) -> io::Result<Key> {
     }
 }
 
+/// What this node is called among the servers of one database; made on first use.
+///
+/// # Errors
+/// When it can neither be read nor made.
+pub(crate) fn node_id(data_dir: &Path) -> io::Result<String> {
+    let path = data_dir.join("node.id");
+    let key = match File::open(&path) {
+        Ok(mut file) => {
+            let mut key = Key::default();
+            file.read_exact(&mut key)?;
+            key
+        }
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path)?,
+        Err(error) => return Err(error),
+    };
+    Ok(hex(&key[..NODE_BYTES]))
+}
+
+/// Bytes of a node's name: two nodes have the same once in 2^64.
+const NODE_BYTES: usize = 8;
+
+/// Names this process among those of its node, one after the other.
+///
+/// # Errors
+/// When the system has no random numbers.
+pub(crate) fn boot_id() -> io::Result<String> {
+    let mut id = [0; NODE_BYTES];
+    getrandom::fill(&mut id).map_err(io::Error::other)?;
+    Ok(hex(&id))
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn create(path: &Path) -> io::Result<Key> {
     let mut key = Key::default();
     getrandom::fill(&mut key).map_err(io::Error::other)?;

@@ -8,18 +8,19 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
+use tenancy::lease::Node;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
 use crate::app::App;
-use crate::authority::{Authority, Configured};
+use crate::authority::{Authority, Composed, Configured, Tenants};
 use crate::config::Config;
 use crate::identity::{self, Lock};
 use crate::live::{Factory, JournalStore, Registry, Sessions};
 use crate::platform::{self, PlatformError};
 use crate::stream_id::StreamId;
 use crate::tls::{Certificate, TlsError};
-use crate::v1::V1;
+use crate::v1::{Api, V1};
 use crate::{http, ingest, listener, operate, ops};
 
 /// How often viewers' sessions are looked through for those who have gone.
@@ -79,23 +80,39 @@ pub struct Addresses {
 /// A running server.
 pub struct Server {
     app: Arc<App>,
-    configured: Option<Arc<Configured>>,
+    own: Option<Own>,
     addresses: Addresses,
     tasks: JoinSet<()>,
     _lock: Lock,
 }
 
+/// The server's own authorities.
+struct Own {
+    configured: Arc<Configured>,
+    tenants: Arc<Tenants>,
+}
+
+impl Own {
+    async fn start(config: &Config, api: &Arc<Api>) -> Result<Self, StartError> {
+        let data = |source| StartError::Data { path: config.data_dir.clone(), source };
+        let id = identity::node_id(&config.data_dir).map_err(data)?;
+        let node = Node { id, boot_id: identity::boot_id().map_err(data)? };
+        let tenants = Tenants::start(Arc::clone(api), node).await.map_err(PlatformError::from)?;
+        Ok(Self { configured: Arc::new(Configured::new(config)), tenants: Arc::new(tenants) })
+    }
+
+    fn composed(&self) -> Arc<dyn Authority> {
+        Arc::new(Composed::new(Arc::clone(&self.configured), Arc::clone(&self.tenants)))
+    }
+}
+
 impl Server {
-    /// Starts a server whose streams are those of the configuration.
+    /// Starts a server whose streams are those of its tenants and of the configuration.
     ///
     /// # Errors
     /// [`StartError`] says which address, folder or certificate cannot be used.
     pub async fn start(config: Config) -> Result<Self, StartError> {
-        let configured = Arc::new(Configured::new(&config));
-        let authority = Arc::clone(&configured) as Arc<dyn Authority>;
-        let mut server = Self::start_with(config, authority).await?;
-        server.configured = Some(configured);
-        Ok(server)
+        Self::launch(config, None).await
     }
 
     /// Starts a server that asks `authority` who may do what.
@@ -103,6 +120,11 @@ impl Server {
     /// # Errors
     /// As [`Server::start`].
     pub async fn start_with(config: Config, authority: Arc<dyn Authority>) -> Result<Self, StartError> {
+        Self::launch(config, Some(authority)).await
+    }
+
+    /// Starts a server; without an authority of the embedder's own it is that of tenants and of the configuration.
+    async fn launch(config: Config, authority: Option<Arc<dyn Authority>>) -> Result<Self, StartError> {
         let data = |source| StartError::Data { path: config.data_dir.clone(), source };
         let lock = identity::lock(&config.data_dir).map_err(data)?;
         let key = identity::session_key(&config.data_dir).map_err(data)?;
@@ -115,7 +137,15 @@ impl Server {
         let unfinished = store.unfinished();
         let grace = Duration::from_secs(config.ingest.grace_s);
         let shared = Arc::new(ArcSwap::from_pointee(config));
-        let v1 = V1::new(platform::start(&shared).await?);
+        let api = platform::start(&shared).await?;
+        let (authority, own) = match authority {
+            Some(authority) => (authority, None),
+            None => {
+                let own = Own::start(&shared.load(), &api).await?;
+                (own.composed(), Some(own))
+            }
+        };
+        let v1 = V1::new(api);
         let socket = operate::Socket::open(&shared.load().data_dir)
             .map_err(|source| StartError::Data { path: shared.load().data_dir.clone(), source })?;
         let registry = Registry::new(grace, Arc::new(Factory::new(Arc::clone(&shared), store.clone())));
@@ -124,13 +154,11 @@ impl Server {
             registry.restore(stream);
         }
         let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key), v1));
-        let mut server = Self {
-            addresses: listeners.addresses(),
-            app,
-            configured: None,
-            tasks: JoinSet::new(),
-            _lock: lock,
-        };
+        if let Some(own) = &own {
+            own.tenants.meter(Arc::downgrade(&app));
+        }
+        let mut server =
+            Self { addresses: listeners.addresses(), app, own, tasks: JoinSet::new(), _lock: lock };
         server.serve(listeners, certificate);
         let api = Arc::clone(server.app.v1().api());
         server.tasks.spawn(operate::serve(api, socket, server.app.draining()));
@@ -184,8 +212,8 @@ impl Server {
         }
         let effective = changes.effective;
         self.app.config.store(Arc::new(effective.clone()));
-        if let Some(configured) = &self.configured {
-            configured.reload(&effective).await;
+        if let Some(own) = &self.own {
+            own.configured.reload(&effective).await;
         }
         tracing::info!(
             settings = changes.settings.len(),

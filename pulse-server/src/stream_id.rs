@@ -15,6 +15,11 @@ impl StreamId {
         is_valid_id(text).then(|| Self(text.into()))
     }
 
+    /// Whether it has the form of the ids that tenants' streams are given, `str_…`.
+    pub fn is_tenants(&self) -> bool {
+        tenancy::StreamId::parse(&self.0).is_ok()
+    }
+
     /// The id as text.
     pub fn as_str(&self) -> &str {
         &self.0

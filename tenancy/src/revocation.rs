@@ -128,6 +128,11 @@ impl Revoked {
         self.0.get(place).map(|(_, until)| *until)
     }
 
+    /// What has become void, or is void for longer, since `earlier`.
+    pub fn since(&self, earlier: &Self) -> impl Iterator<Item = Tag> {
+        self.0.iter().filter(|(tag, until)| earlier.until(*tag) != Some(*until)).map(|(tag, _)| *tag)
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -89,6 +89,16 @@ impl Configured {
         }
     }
 
+    /// Whether this stream is configured.
+    pub(super) fn has_stream(&self, stream: &str) -> bool {
+        self.table.load().streams.iter().any(|known| known.as_str() == stream)
+    }
+
+    /// Whether a configured stream has this key.
+    pub(super) fn has_key(&self, key: &str) -> bool {
+        self.table.load().keys.contains_key(&digest(key))
+    }
+
     /// Takes a new configuration: removed keys lose what they opened, removed streams lose everything.
     pub async fn reload(&self, config: &Config) {
         let new = Arc::new(Table::of(config));

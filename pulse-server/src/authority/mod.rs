@@ -4,8 +4,10 @@
 //! than [`TIMEOUT`] is a refusal: admission is closed by default. What the authority takes back while it is in use, it
 //! says through [`Authority::revocations`].
 
+mod composed;
 mod configured;
 mod grants;
+mod tenants;
 mod terms;
 
 use std::any::Any;
@@ -22,8 +24,10 @@ use tokio::sync::mpsc;
 use crate::config::Secret;
 use crate::stream_id::StreamId;
 
+pub(crate) use composed::Composed;
 pub use configured::Configured;
 pub(crate) use grants::{Grants, Hold};
+pub(crate) use tenants::Tenants;
 pub use terms::{Credential, Credentials, Revocation, Role, Terms};
 
 /// How long an authority may take to answer.

@@ -100,7 +100,7 @@ pub enum Revocation {
     },
     /// Everything of the stream: publisher, players, sessions.
     Stream(StreamId),
-    /// Everything of all streams but these.
+    /// Everything of all streams but these, and those whose names have the form of tenants': no configuration opens them.
     AllBut(Arc<HashSet<StreamId>>),
 }
 
@@ -115,7 +115,7 @@ impl Revocation {
                 of == stream && terms.role == *role && terms.epoch < *epoch
             }
             Self::Stream(of) => of == stream,
-            Self::AllBut(kept) => !kept.contains(stream),
+            Self::AllBut(kept) => !kept.contains(stream) && !stream.is_tenants(),
         }
     }
 

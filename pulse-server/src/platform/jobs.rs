@@ -10,6 +10,8 @@ use tenancy::{Error, Principal, api_key, retention};
 use crate::v1::Api;
 
 const MINUTE: Duration = Duration::from_secs(60);
+/// How often what was counted is written down.
+const WRITE_DOWN_EVERY: Duration = Duration::from_secs(10);
 /// How often what is past its time is looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
 /// Rows of the outbox that are removed at once.
@@ -25,12 +27,20 @@ pub(super) async fn follow(api: Weak<Api>, mut changes: Changes) {
     }
 }
 
-/// Writes down what was counted, and forgets whom rate limits need not know.
+/// Forgets whom rate limits need not know.
 pub(super) async fn each_minute(api: Weak<Api>) {
     loop {
         tokio::time::sleep(MINUTE).await;
         let Some(api) = api.upgrade() else { return };
         api.sweep();
+    }
+}
+
+/// Writes down what was counted: what a crash loses of it.
+pub(super) async fn write_down(api: Weak<Api>) {
+    loop {
+        tokio::time::sleep(WRITE_DOWN_EVERY).await;
+        let Some(api) = api.upgrade() else { return };
         if let Err(error) = flush(&api).await {
             tracing::warn!(%error, "counts are not written down; they are kept for the next time");
         }

@@ -110,6 +110,7 @@ pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, Pla
     let api = Arc::new(Api::new(db, tenancy, config));
     tokio::spawn(jobs::follow(Arc::downgrade(&api), changes));
     tokio::spawn(jobs::each_minute(Arc::downgrade(&api)));
+    tokio::spawn(jobs::write_down(Arc::downgrade(&api)));
     tokio::spawn(jobs::purge(Arc::downgrade(&api)));
     tokio::spawn(v1::account_requests::run(Arc::downgrade(&api), Arc::clone(&api.requested)));
     tokio::spawn(mail::run(Arc::downgrade(&api), Arc::clone(&api.mail_queued), sender));

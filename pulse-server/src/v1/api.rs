@@ -34,7 +34,8 @@ pub(crate) struct Api {
     /// Mails that anybody can have sent, by address.
     pub(super) wanted_mails: BackOff,
     pub(super) in_flight: InFlight,
-    pub(super) cache: Cache,
+    /// What is asked for again and again.
+    pub(crate) cache: Cache,
     pub(super) used: Used,
     pub(super) passwords: Passwords,
     /// What is counted.

@@ -137,10 +137,27 @@ impl Metering {
     }
 
     fn add(&self, organization_id: OrganizationId, project_id: Option<ProjectId>, metric: Metric) {
+        self.add_amount((organization_id, project_id, metric), 1);
+    }
+
+    /// Counts what streams of a project used.
+    pub(crate) fn count_media(
+        &self,
+        organization_id: OrganizationId,
+        project_id: ProjectId,
+        metric: Metric,
+        amount: i64,
+    ) {
+        if amount > 0 {
+            self.add_amount((organization_id, Some(project_id), metric), amount);
+        }
+    }
+
+    fn add_amount(&self, of: (OrganizationId, Option<ProjectId>, Metric), amount: i64) {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let of = (organization_id, project_id, metric);
         if state.counts.len() < MAX_COUNTS || state.counts.contains_key(&of) {
-            *state.counts.entry(of).or_default() += 1;
+            let count = state.counts.entry(of).or_default();
+            *count = count.saturating_add(amount);
         }
     }
 

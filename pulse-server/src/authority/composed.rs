@@ -1,0 +1,71 @@
+//! The server's own authority: tenants' streams by their form, all others as they are configured.
+
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use super::tenants::Tenants;
+use super::{Authority, Configured, Decision, Publish, Resume, Revocation, View};
+
+/// Revocations waiting to be carried out.
+const PENDING_REVOCATIONS: usize = 1024;
+
+/// Asks [`Tenants`] about what has the form of theirs, and [`Configured`] about the rest, which is also asked first for keys: one that
+/// an operator configured may look like anything.
+pub(crate) struct Composed {
+    configured: Arc<Configured>,
+    tenants: Arc<Tenants>,
+}
+
+impl Composed {
+    /// Of both.
+    pub(crate) fn new(configured: Arc<Configured>, tenants: Arc<Tenants>) -> Self {
+        Self { configured, tenants }
+    }
+
+    fn of_stream(&self, stream: &str) -> &dyn Authority {
+        if Tenants::owns_stream(stream) && !self.configured.has_stream(stream) {
+            &*self.tenants
+        } else {
+            &*self.configured
+        }
+    }
+}
+
+impl Authority for Composed {
+    fn publish(&self, ask: Publish) -> Decision {
+        let key = ask.key.expose();
+        if Tenants::owns_key(key) && !self.configured.has_key(key) {
+            self.tenants.publish(ask)
+        } else {
+            self.configured.publish(ask)
+        }
+    }
+
+    fn play(&self, ask: View) -> Decision {
+        self.of_stream(ask.stream.as_str()).play(ask)
+    }
+
+    fn view(&self, ask: View) -> Decision {
+        self.of_stream(ask.stream.as_str()).view(ask)
+    }
+
+    fn resume(&self, ask: Resume) -> Decision {
+        self.of_stream(ask.stream.as_str()).resume(ask)
+    }
+
+    fn revocations(&self) -> mpsc::Receiver<Revocation> {
+        let (sender, receiver) = mpsc::channel(PENDING_REVOCATIONS);
+        for mut of in [self.configured.revocations(), self.tenants.revocations()] {
+            let sender = sender.clone();
+            tokio::spawn(async move {
+                while let Some(revocation) = of.recv().await {
+                    if sender.send(revocation).await.is_err() {
+                        return;
+                    }
+                }
+            });
+        }
+        receiver
+    }
+}

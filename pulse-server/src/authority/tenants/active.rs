@@ -1,0 +1,198 @@
+//! Streams of which something is granted at this moment, and what was known of them when it was.
+//!
+//! When that changes, what the change takes away is the difference between then and now.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use platform_core::WallTime;
+use tenancy::admission::{Admission, Affected};
+use tenancy::{SigningKeyId, StreamId, StreamKeyId};
+
+use super::terms::{PUBLIC, epoch, of_signing_key, of_stream_key, of_tag};
+use crate::authority::{Credential, Revocation, Role};
+use crate::stream_id;
+
+/// The streams in use on this server.
+#[derive(Debug, Default)]
+pub(super) struct Active(Mutex<HashMap<StreamId, Use>>);
+
+#[derive(Debug)]
+struct Use {
+    /// What grants that are out rest on, or did before what changed was looked at.
+    admission: Arc<Admission>,
+    /// Grants that are out.
+    grants: usize,
+    publisher: Option<Publisher>,
+}
+
+/// Who publishes a stream.
+#[derive(Clone, Copy, Debug)]
+struct Publisher {
+    /// With which key; `None` for a token.
+    key_id: Option<StreamKeyId>,
+    /// When the leave to publish ends.
+    expires_at: Option<WallTime>,
+}
+
+/// Something of a stream is granted, until this is dropped.
+#[derive(Debug)]
+pub(super) struct Used {
+    active: Arc<Active>,
+    id: StreamId,
+}
+
+impl Drop for Used {
+    fn drop(&mut self) {
+        let mut uses = self.active.uses();
+        if let Some(used) = uses.get_mut(&self.id) {
+            used.grants -= 1;
+            if used.grants == 0 {
+                uses.remove(&self.id);
+            }
+        }
+    }
+}
+
+impl Active {
+    /// Something is about to be granted on `admission`. Whether that is still what is known is to be looked at after this: what
+    /// changes from here on is found.
+    pub(super) fn enter(self: &Arc<Self>, admission: &Arc<Admission>) -> Used {
+        let id = admission.stream.id;
+        let mut uses = self.uses();
+        let used = uses.entry(id).or_insert_with(|| Use {
+            admission: Arc::clone(admission),
+            grants: 0,
+            publisher: None,
+        });
+        used.grants += 1;
+        Used { active: Arc::clone(self), id }
+    }
+
+    /// Says who publishes a stream, and until when.
+    pub(super) fn published(&self, id: StreamId, key_id: Option<StreamKeyId>, expires_at: Option<WallTime>) {
+        if let Some(used) = self.uses().get_mut(&id) {
+            used.publisher = Some(Publisher { key_id, expires_at });
+        }
+    }
+
+    /// Streams in use whom a change concerns.
+    pub(super) fn concerned(&self, affected: &Affected) -> Vec<StreamId> {
+        let uses = self.uses();
+        match affected {
+            Affected::Stream(id) | Affected::StreamKeys(id) | Affected::Lease(id) => {
+                uses.contains_key(id).then_some(*id).into_iter().collect()
+            }
+            affected => {
+                let concerns = |used: &Use| match affected {
+                    Affected::Project(id) | Affected::SigningKeys(id) => used.admission.project_id() == *id,
+                    Affected::Organization(id) => used.admission.organization_id() == *id,
+                    Affected::Plan(id) => used.admission.tenant.plan_id == *id,
+                    _ => true,
+                };
+                uses.iter().filter(|(_, used)| concerns(used)).map(|(id, _)| *id).collect()
+            }
+        }
+    }
+
+    /// All streams in use.
+    pub(super) fn all(&self) -> Vec<StreamId> {
+        self.uses().keys().copied().collect()
+    }
+
+    /// What is known of a stream now; `None`: it is gone. What is taken back thereby.
+    pub(super) fn look_again(
+        &self,
+        id: StreamId,
+        now: Option<&Arc<Admission>>,
+        time: WallTime,
+    ) -> Vec<Revocation> {
+        let mut uses = self.uses();
+        let Some(used) = uses.get_mut(&id) else { return Vec::new() };
+        let Some(now) = now.filter(|admission| admission.open().is_ok()) else {
+            return stream(id).map(Revocation::Stream).into_iter().collect();
+        };
+        let before = std::mem::replace(&mut used.admission, Arc::clone(now));
+        let mut taken = Taken { stream: id, revocations: Vec::new() };
+        taken.from_viewers(&before, now);
+        if let Some(publisher) = &mut used.publisher {
+            taken.from_publisher(publisher, &before, now, time);
+        }
+        taken.revocations
+    }
+
+    /// Takes back leave to publish that has ended by `time`: keys whose time is over, streams whose schedule is.
+    pub(super) fn expired(&self, time: WallTime) -> Vec<Revocation> {
+        let mut uses = self.uses();
+        let ended = uses.iter_mut().filter_map(|(id, used)| {
+            let ends = used.publisher.as_ref()?.expires_at?;
+            (ends <= time).then(|| used.publisher = None)?;
+            Some(Revocation::Before { stream: stream(*id)?, role: Role::Publisher, epoch: u32::MAX })
+        });
+        ended.collect()
+    }
+
+    fn uses(&self) -> MutexGuard<'_, HashMap<StreamId, Use>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a change takes back.
+struct Taken {
+    stream: StreamId,
+    revocations: Vec<Revocation>,
+}
+
+impl Taken {
+    fn from_viewers(&mut self, before: &Admission, now: &Admission) {
+        if now.stream.epoch != before.stream.epoch {
+            self.before(Role::Viewer, epoch(now.stream.epoch));
+        }
+        if now.is_signed() && !before.is_signed() {
+            self.credential(PUBLIC);
+        }
+        let lost = |id: &SigningKeyId| !now.has_signing_key(*id);
+        for id in before.tenant.verifiers.iter().map(|key| key.id()).filter(lost) {
+            self.credential(of_signing_key(id));
+        }
+        for tag in now.revoked.since(&before.revoked) {
+            self.credential(of_tag(tag));
+        }
+    }
+
+    fn from_publisher(
+        &mut self,
+        publisher: &mut Publisher,
+        before: &Admission,
+        now: &Admission,
+        time: WallTime,
+    ) {
+        if now.stream.publish_epoch != before.stream.publish_epoch {
+            self.before(Role::Publisher, epoch(now.stream.publish_epoch));
+        }
+        let key = publisher.key_id.map(|id| (id, now.stream_key(id, time)));
+        if let Some((id, Err(_))) = &key {
+            self.credential(of_stream_key(*id));
+        }
+        if now.publishable(time).is_err() {
+            self.before(Role::Publisher, u32::MAX);
+        }
+        let key_ends = key.and_then(|(_, ends)| ends.ok().flatten());
+        publisher.expires_at = [key_ends, now.stream.ends_at].into_iter().flatten().min();
+    }
+
+    fn credential(&mut self, credential: Credential) {
+        let revocation = stream(self.stream).map(|stream| Revocation::Credential { stream, credential });
+        self.revocations.extend(revocation);
+    }
+
+    fn before(&mut self, role: Role, epoch: u32) {
+        let revocation = stream(self.stream).map(|stream| Revocation::Before { stream, role, epoch });
+        self.revocations.extend(revocation);
+    }
+}
+
+/// A tenant's stream as the live path names it.
+pub(super) fn stream(id: StreamId) -> Option<stream_id::StreamId> {
+    stream_id::StreamId::parse(&id.to_string())
+}

@@ -1,0 +1,134 @@
+//! The authority over tenants' streams: what the store of organizations, projects, streams and keys says, at media speed.
+//!
+//! What is decided rests on an [`Admission`](tenancy::admission::Admission), kept in memory and forgotten when it changes; no request
+//! of a viewer asks the database. A publisher's place is a lease, written down. Changes are followed, whichever server made them, and what
+//! they take away is revoked. While the database is away, what flows goes on, and what was known lately is good for
+//! [`GOOD_WITHOUT_STORE`](tenancy::cache::GOOD_WITHOUT_STORE); then nobody new is admitted.
+
+mod active;
+mod allowance;
+mod audience;
+mod follow;
+mod leases;
+mod metering;
+mod publish;
+mod terms;
+mod watch;
+
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::{Duration, SystemTime};
+
+use platform_core::sql::{self, Changes};
+use tenancy::admission::Refused;
+use tenancy::lease::Node;
+use tokio::sync::mpsc;
+
+use super::{Authority, Decision, Denied, DeniedCode, Publish, Resume, Revocation, View};
+use crate::app::App;
+use crate::v1::Api;
+use active::Active;
+use allowance::Allowance;
+use audience::Audience;
+use leases::Leases;
+
+/// Revocations waiting to be carried out.
+const PENDING_REVOCATIONS: usize = 1024;
+
+/// Admits publishers and viewers of tenants' streams.
+pub(crate) struct Tenants {
+    shared: Arc<Shared>,
+    revocations: Mutex<Option<mpsc::Receiver<Revocation>>>,
+}
+
+struct Shared {
+    api: Arc<Api>,
+    active: Arc<Active>,
+    audience: Arc<Audience>,
+    allowance: Allowance,
+    leases: Arc<Leases>,
+    revoked: mpsc::Sender<Revocation>,
+}
+
+impl Tenants {
+    /// The authority of this node, which follows what changes from now on.
+    ///
+    /// # Errors
+    /// When the database does not tell of changes.
+    pub(crate) async fn start(api: Arc<Api>, node: Node) -> Result<Self, sql::Error> {
+        let changes: Changes = api.db.changes().await?;
+        let (revoked, revocations) = mpsc::channel(PENDING_REVOCATIONS);
+        let (leases, leaving) = Leases::new(node);
+        let shared = Arc::new(Shared {
+            api,
+            active: Arc::default(),
+            audience: Arc::default(),
+            allowance: Allowance::default(),
+            leases,
+            revoked,
+        });
+        tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));
+        tokio::spawn(leases::keep(Arc::downgrade(&shared), leaving));
+        Ok(Self { shared, revocations: Mutex::new(Some(revocations)) })
+    }
+
+    /// Counts what tenants' streams use, from now on.
+    pub(crate) fn meter(&self, app: Weak<App>) {
+        tokio::spawn(metering::run(Arc::downgrade(&self.shared), app));
+    }
+
+    /// Whether a key or a stream's name has the form of a tenant's.
+    pub(super) fn owns_key(key: &str) -> bool {
+        tenancy::stream_key::project_of(key).is_some() || Self::owns_stream(key)
+    }
+
+    /// Whether a stream's name has the form of a tenant's.
+    pub(super) fn owns_stream(stream: &str) -> bool {
+        tenancy::StreamId::parse(stream).is_ok()
+    }
+}
+
+impl Shared {
+    async fn revoke(&self, revocation: Revocation) {
+        // Fails only when the server is gone, and with it everything that was granted.
+        let _ = self.revoked.send(revocation).await;
+    }
+}
+
+impl Authority for Tenants {
+    fn publish(&self, ask: Publish) -> Decision {
+        Box::pin(Arc::clone(&self.shared).publish(ask, SystemTime::now().into()))
+    }
+
+    fn play(&self, ask: View) -> Decision {
+        Box::pin(Arc::clone(&self.shared).play(ask, SystemTime::now().into()))
+    }
+
+    fn view(&self, ask: View) -> Decision {
+        Box::pin(Arc::clone(&self.shared).view(ask, SystemTime::now().into()))
+    }
+
+    fn resume(&self, ask: Resume) -> Decision {
+        Box::pin(Arc::clone(&self.shared).resume(ask, SystemTime::now().into()))
+    }
+
+    fn revocations(&self) -> mpsc::Receiver<Revocation> {
+        let taken = self.revocations.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Asked a second time, it has nothing more to say.
+        taken.unwrap_or_else(|| mpsc::channel(1).1)
+    }
+}
+
+fn denied(code: DeniedCode, why: impl Into<String>) -> Denied {
+    Denied { code, retry_after: None, why: why.into() }
+}
+
+/// What the peer may learn of a refusal.
+fn refused(why: &Refused) -> Denied {
+    let code = match why {
+        Refused::UnknownStream => DeniedCode::UnknownStream,
+        Refused::Undecided(_) => DeniedCode::Unavailable,
+        _ => DeniedCode::BadCredential,
+    };
+    let retry_after = (code == DeniedCode::Unavailable).then_some(Duration::from_secs(2));
+    Denied { code, retry_after, why: why.to_string() }
+}

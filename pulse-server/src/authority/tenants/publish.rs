@@ -1,0 +1,105 @@
+//! Who may publish: stream keys and publishing tokens, within a schedule and a plan.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use platform_core::{Secret, WallTime};
+use tenancy::admission::{Admission, Publishing, Refused};
+use tenancy::quota::Resource;
+
+use super::terms::{epoch, of_stream_key};
+use super::{Shared, denied, refused};
+use crate::authority::{Credential, Denied, DeniedCode, Grant, Guard, Publish, Terms};
+
+/// How often what is known of a stream may change while it is looked at.
+const ATTEMPTS: usize = 4;
+
+impl Shared {
+    /// Decides on a publisher, and takes its place.
+    pub(super) async fn publish(self: Arc<Self>, ask: Publish, now: WallTime) -> Result<Grant, Denied> {
+        let (leave, used) = self.leave(&ask, now).await?;
+        let Publishing { key_id, admission, expires_at } = leave;
+        let id = admission.stream.id;
+        self.allowance.check(admission.organization_id(), Resource::StreamingSeconds)?;
+        let takeover = self.api.config().ingest.takeover;
+        let lease = self.leases.take(&self.api, id, key_id, takeover).await?;
+        self.active.published(id, key_id, expires_at);
+        let stream = super::active::stream(id)
+            .ok_or_else(|| denied(DeniedCode::BadCredential, "the stream's id is none of the live path's"))?;
+        let terms = Terms {
+            epoch: epoch(admission.stream.publish_epoch),
+            ..Terms::publisher(key_id.map_or(Credential(0), of_stream_key))
+        };
+        let mut grant = Grant::new(stream, terms);
+        grant.guard = Guard::new((lease, used));
+        Ok(grant)
+    }
+
+    /// Leave to publish, on what is known from the moment on at which the stream is in use.
+    async fn leave(
+        self: &Arc<Self>,
+        ask: &Publish,
+        now: WallTime,
+    ) -> Result<(Publishing, super::active::Used), Denied> {
+        for _ in 0..ATTEMPTS {
+            let leave = self.look_up(ask, now).await.map_err(|why| refused(&why))?;
+            let used = self.active.enter(&leave.admission);
+            if self.is_current(&leave.admission, now) {
+                return Ok((leave, used));
+            }
+        }
+        Err(busy())
+    }
+
+    async fn look_up(&self, ask: &Publish, now: WallTime) -> Result<Publishing, Refused> {
+        let Self { api, .. } = self;
+        let keys = api.tenancy.keys();
+        match &ask.token {
+            Some(token) => {
+                let token = Secret::new(token.expose());
+                let leave = api.cache.publish_by_token(&api.db, keys, &token, now).await?;
+                let id = leave.admission.stream.id;
+                // The stream that the address names, and no other.
+                if id.to_string() == ask.key.expose() { Ok(leave) } else { Err(Refused::OtherStream(id)) }
+            }
+            None => api.cache.publish(&api.db, keys, &Secret::new(ask.key.expose()), now).await,
+        }
+    }
+
+    /// Whether this is what is known at this moment.
+    pub(super) fn is_current(&self, admission: &Arc<Admission>, now: WallTime) -> bool {
+        let known = self.api.cache.known_admission(admission.stream.id, now);
+        known.is_some_and(|known| Arc::ptr_eq(&known, admission))
+    }
+}
+
+/// What is known changes faster than it can be looked at.
+pub(super) fn busy() -> Denied {
+    let why = "the stream is being changed again and again".to_owned();
+    Denied { code: DeniedCode::Unavailable, retry_after: Some(Duration::from_secs(1)), why }
+}
+
+impl Shared {
+    /// What is known of a stream, which is in use from now on.
+    pub(super) async fn enter(
+        self: &Arc<Self>,
+        stream: &crate::stream_id::StreamId,
+        now: WallTime,
+    ) -> Result<(Arc<Admission>, super::active::Used), Denied> {
+        let unknown = || denied(DeniedCode::UnknownStream, "there is no such stream");
+        let id = tenancy::StreamId::parse(stream.as_str()).map_err(|_| unknown())?;
+        for _ in 0..ATTEMPTS {
+            let admission = self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await;
+            let admission = admission.map_err(|error| match error {
+                tenancy::Error::NotFound => unknown(),
+                error => refused(&error.into()),
+            })?;
+            let used = self.active.enter(&admission);
+            if self.is_current(&admission, now) {
+                admission.open().map_err(|why| refused(&why.into()))?;
+                return Ok((admission, used));
+            }
+        }
+        Err(busy())
+    }
+}
