@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use platform_core::WallTime;
+use tenancy::admission::verifier::Verifier;
 use tenancy::admission::{Admission, Affected};
 use tenancy::{SigningKeyId, StreamId, StreamKeyId};
 
@@ -114,9 +115,9 @@ impl Active {
         };
         let before = std::mem::replace(&mut used.admission, Arc::clone(now));
         let mut taken = Taken { stream: id, revocations: Vec::new() };
-        taken.from_viewers(&before, now);
+        taken.take_from_viewers(&before, now);
         if let Some(publisher) = &mut used.publisher {
-            taken.from_publisher(publisher, &before, now, time);
+            taken.take_from_publisher(publisher, &before, now, time);
         }
         taken.revocations
     }
@@ -144,7 +145,7 @@ struct Taken {
 }
 
 impl Taken {
-    fn from_viewers(&mut self, before: &Admission, now: &Admission) {
+    fn take_from_viewers(&mut self, before: &Admission, now: &Admission) {
         if now.stream.epoch != before.stream.epoch {
             self.before(Role::Viewer, epoch(now.stream.epoch));
         }
@@ -152,7 +153,7 @@ impl Taken {
             self.credential(PUBLIC);
         }
         let lost = |id: &SigningKeyId| !now.has_signing_key(*id);
-        for id in before.tenant.verifiers.iter().map(|key| key.id()).filter(lost) {
+        for id in before.tenant.verifiers.iter().map(Verifier::id).filter(lost) {
             self.credential(of_signing_key(id));
         }
         for tag in now.revoked.since(&before.revoked) {
@@ -160,7 +161,7 @@ impl Taken {
         }
     }
 
-    fn from_publisher(
+    fn take_from_publisher(
         &mut self,
         publisher: &mut Publisher,
         before: &Admission,

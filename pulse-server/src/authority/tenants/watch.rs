@@ -59,7 +59,7 @@ impl Shared {
             }
         };
         self.bytes_left(&admission)?;
-        Ok(self.seated(ask.stream.clone(), &admission, admitted, used))
+        Ok(self.seated(ask.stream.clone(), &admission, &admitted, used))
     }
 
     /// Decides on a session that this process does not know.
@@ -88,7 +88,7 @@ impl Shared {
             renditions: Renditions::ALL,
             expires_in: None,
         };
-        let (grant, place) = self.seated(ask.stream, &admission, admitted, used);
+        let (grant, place) = self.seated(ask.stream, &admission, &admitted, used);
         Ok(Grant { seat: Some(Arc::new(place)), ..grant })
     }
 
@@ -96,10 +96,10 @@ impl Shared {
         &self,
         stream: StreamId,
         admission: &Admission,
-        admitted: Admitted,
+        admitted: &Admitted,
         used: super::active::Used,
     ) -> (Grant, Place) {
-        let Admitted { terms, viewer, renditions, expires_in } = admitted;
+        let &Admitted { terms, viewer, renditions, expires_in } = admitted;
         let mut grant = Grant::new(stream, terms);
         (grant.limits.renditions, grant.limits.expires_in) = (renditions, expires_in);
         grant.guard = Guard::new(used);
