@@ -21,6 +21,8 @@ platform_core::id_kinds! {
     pub StreamKeyId(StreamKeyKind) = "stk", "stream key";
     /// The id of a playback signing key, which is its `kid`.
     pub SigningKeyId(SigningKeyKind) = "sig", "signing key";
+    /// The id of a preset of streams.
+    pub PresetId(PresetKind) = "pst", "preset";
     /// The id of a plan.
     pub PlanId(PlanKind) = "pln", "plan";
 }

@@ -47,16 +47,20 @@
 pub mod access;
 pub mod admission;
 pub mod api_key;
+pub mod app;
 pub mod audit;
 pub mod authority;
+pub mod bulk;
 pub mod cache;
 mod call;
 mod error;
 pub mod field;
 pub mod gate;
+pub mod hook;
 pub mod idempotency;
 pub mod ids;
 pub mod invitation;
+pub mod label;
 pub mod lease;
 pub mod mail;
 pub mod member;
@@ -64,6 +68,7 @@ pub mod organization;
 mod page;
 pub mod password;
 pub mod plan;
+pub mod preset;
 mod principal;
 pub mod project;
 pub mod quota;
@@ -89,8 +94,8 @@ pub use error::{
     STATE, SUSPENDED,
 };
 pub use ids::{
-    ApiKeyId, InvitationId, MailTokenId, MemberId, PlanId, RecoveryCodeId, SessionId, SigningKeyId, StreamId,
-    StreamKeyId, UserId,
+    ApiKeyId, InvitationId, MailTokenId, MemberId, PlanId, PresetId, RecoveryCodeId, SessionId, SigningKeyId,
+    StreamId, StreamKeyId, UserId,
 };
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use principal::{KeyPrincipal, Principal, UserPrincipal};

@@ -166,6 +166,29 @@ async fn announce<T: Tx>(
     call.announce(tx, kind, &about, &data).await
 }
 
+/// Counts as much of `amount` more as the plan allows: how much that was, and what whoever gets nothing is told.
+pub(crate) async fn take_up_to<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    access: &Access,
+    resource: Resource,
+    amount: i64,
+) -> Result<(i64, Option<Error>), Error> {
+    // Nobody else takes any between the first attempt and the second.
+    lock(tx, access.organization_id, resource).await?;
+    let (limit, current) = match take(tx, call, access, resource, amount).await {
+        Ok(()) => return Ok((amount, None)),
+        Err(Error::QuotaExceeded { limit, current, .. }) => (limit, current),
+        Err(error) => return Err(error),
+    };
+    let rest = limit.saturating_sub(current).clamp(0, amount);
+    take(tx, call, access, resource, rest).await?;
+    let organization_id = access.organization_id;
+    let full =
+        Error::QuotaExceeded { organization_id, resource, limit, current: current.saturating_add(rest) };
+    Ok((rest, Some(full)))
+}
+
 /// Announces that most of a resource is used, by whoever crosses that mark.
 async fn warn<T: Tx>(
     tx: &mut T,

@@ -5,11 +5,15 @@ use std::time::Duration;
 use platform_core::{OrganizationId, ProjectId, WallTime};
 
 use crate::api_key::ApiKey;
+use crate::app::App;
+use crate::hook::Hook;
 use crate::idempotency::{Answer, AnswerBudget};
 use crate::invitation::Invitation;
+use crate::label::StreamLabel;
 use crate::mail::MailToken;
 use crate::member::Member;
 use crate::organization::Organization;
+use crate::preset::Preset;
 use crate::project::Project;
 use crate::quota::{self, Counter, Notice};
 use crate::revocation::Revocation;
@@ -97,12 +101,13 @@ async fn children<T: Tx, R: Record, I: Cell + Copy + Send + Sync>(
     tx.delete::<R>(vec![one_of(column, parents.iter().copied())], BATCH).await
 }
 
-/// Removes streams, their keys and revocations first.
+/// Removes streams, what hangs on them first.
 async fn streams<T: Tx>(tx: &mut T, filter: Vec<Condition>) -> Result<u64, Error> {
     let streams: Vec<Stream> = oldest(tx, filter, BATCH).await?;
     let ids: Vec<StreamId> = streams.iter().map(|stream| stream.id).collect();
     let keys = children::<T, StreamKey, _>(tx, "stream_id", &ids).await?
-        + children::<T, Revocation, _>(tx, "stream_id", &ids).await?;
+        + children::<T, Revocation, _>(tx, "stream_id", &ids).await?
+        + children::<T, StreamLabel, _>(tx, "stream_id", &ids).await?;
     if keys > 0 { Ok(keys) } else { children::<T, Stream, _>(tx, "id", &ids).await }
 }
 
@@ -111,6 +116,9 @@ async fn project<T: Tx>(tx: &mut T, id: ProjectId) -> Result<u64, Error> {
     let mut removed = streams(tx, vec![is("project_id", id)]).await?;
     removed += children::<T, ApiKey, _>(tx, "project_id", &[id]).await?;
     removed += children::<T, SigningKey, _>(tx, "project_id", &[id]).await?;
+    removed += children::<T, Preset, _>(tx, "project_id", &[id]).await?;
+    removed += children::<T, App, _>(tx, "project_id", &[id]).await?;
+    removed += children::<T, Hook, _>(tx, "id", &[id]).await?;
     if removed > 0 { Ok(removed) } else { tx.delete::<Project>(vec![is("id", id)], 1).await }
 }
 

@@ -190,7 +190,7 @@ pub async fn revoke<T: Tx>(tx: &mut T, call: &Call, stream_id: StreamId, what: &
 
 async fn keep<T: Tx>(tx: &mut T, call: &Call, stream_id: StreamId, tag: Tag) -> Result<(), Error> {
     // One at a time for each stream, so that the bound holds.
-    tx.update::<Stream>(vec![is("id", stream_id)], vec![add("publish_epoch", 0)]).await?;
+    tx.lock::<Stream>(stream_id).await?;
     let row = Revocation {
         id: format!("{stream_id}:{:016x}", tag.0),
         stream_id,

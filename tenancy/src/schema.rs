@@ -3,7 +3,7 @@
 use crate::store::{Record, Table};
 
 /// All tables, those that are referred to first.
-pub const TABLES: [&Table; 23] = [
+pub const TABLES: [&Table; 27] = [
     crate::vault::WrappedKey::TABLE,
     crate::plan::Plan::TABLE,
     crate::settings::Settings::TABLE,
@@ -22,6 +22,10 @@ pub const TABLES: [&Table; 23] = [
     crate::stream_key::StreamKey::TABLE,
     crate::revocation::Revocation::TABLE,
     crate::lease::Lease::TABLE,
+    crate::label::StreamLabel::TABLE,
+    crate::preset::Preset::TABLE,
+    crate::hook::Hook::TABLE,
+    crate::app::App::TABLE,
     crate::usage::Usage::TABLE,
     crate::usage::Report::TABLE,
     crate::idempotency::Answer::TABLE,

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use platform_core::{EventType, ProjectId, WallTime};
 use serde_json::json;
 
-use crate::authority::{self, Permission, Target, authorize};
+use crate::authority::{self, Access, Permission, Target, authorize};
 use crate::field::{Fields, name_key, search_key};
+use crate::label::{self, Label};
 use crate::page::{Page, PageRequest, page};
 use crate::project;
 use crate::quota::{self, Resource};
@@ -140,14 +141,17 @@ pub struct StreamFilter {
     pub playback_policy: Option<PlaybackPolicy>,
     /// Only with this latency mode.
     pub latency_mode: Option<LatencyMode>,
+    /// Only with this label.
+    pub label: Option<Label>,
 }
 
 impl StreamFilter {
-    fn conditions(&self) -> Vec<Condition> {
+    fn conditions(&self, project_id: Option<ProjectId>) -> Vec<Condition> {
         let mut filter = vec![null("deleted_at")];
         filter.extend(self.search.as_ref().map(|text| Condition::Prefix("name_key", search_key(text))));
         filter.extend(self.playback_policy.map(|policy| is("playback_policy", policy)));
         filter.extend(self.latency_mode.map(|mode| is("latency_mode", mode)));
+        filter.extend(self.label.as_ref().map(|label| label.condition(project_id)));
         filter
     }
 }
@@ -175,18 +179,25 @@ pub async fn create<T: Tx>(
     input: &StreamInput,
 ) -> Result<Created, Error> {
     let access = project::open(tx, call, Permission::StreamsWrite, project_id).await?;
+    let stream = made(call, project_id, input)?;
+    // First the project's row, then the counter: everybody in this order, so that none waits for another in a circle.
+    if !project::count_stream(tx, project_id, 1).await? {
+        return Err(Error::NotFound);
+    }
+    quota::take(tx, call, &access, Resource::Streams, 1).await?;
+    tx.insert(&stream).await?;
+    complete(tx, call, &access, stream).await
+}
+
+/// A stream of this input, which is checked.
+pub(crate) fn made(call: &Call, project_id: ProjectId, input: &StreamInput) -> Result<Stream, Error> {
     let mut fields = Fields::new();
     let name = fields.name("/name", &input.name);
     let description = fields.description("/description", &input.description);
     fields.labels("/labels", &input.labels);
     fields.metadata("/metadata", &input.metadata);
     fields.check()?;
-    // First the project's row, then the counter: everybody in this order, so that none waits for another in a circle.
-    if !project::count_stream(tx, project_id, 1).await? {
-        return Err(Error::NotFound);
-    }
-    quota::take(tx, call, &access, Resource::Streams, 1).await?;
-    let stream = Stream {
+    Ok(Stream {
         id: call.id(),
         project_id,
         name_key: name_key(&name),
@@ -206,8 +217,17 @@ pub async fn create<T: Tx>(
         starts_at: None,
         ends_at: None,
         lead_seconds: schedule::LEAD.as_secs() as i64,
-    };
-    tx.insert(&stream).await?;
+    })
+}
+
+/// What comes with a stream that was added: its first key, its labels, and that it is told.
+pub(crate) async fn complete<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    access: &Access,
+    stream: Stream,
+) -> Result<Created, Error> {
+    label::put(tx, &stream).await?;
     let (key, secret) = stream_key::insert(tx, call, &stream, "default", None).await?;
     let about = access.about(Entity::of(stream.id));
     call.audit(tx, "stream.created", &about, &[]).await?;
@@ -248,7 +268,7 @@ pub async fn list<T: Tx>(
     request: PageRequest<StreamId>,
 ) -> Result<Page<Stream, StreamId>, Error> {
     project::open(tx, call, Permission::StreamsRead, project_id).await?;
-    let mut filter = wanted.conditions();
+    let mut filter = wanted.conditions(Some(project_id));
     filter.push(is("project_id", project_id));
     page(tx, filter, request, |stream: &Stream| stream.id).await
 }
@@ -265,7 +285,7 @@ pub async fn list_all<T: Tx>(
     request: PageRequest<StreamId>,
 ) -> Result<Page<Stream, StreamId>, Error> {
     authority::operator(call)?;
-    page(tx, wanted.conditions(), request, |stream: &Stream| stream.id).await
+    page(tx, wanted.conditions(None), request, |stream: &Stream| stream.id).await
 }
 
 /// Changes a stream.
@@ -312,6 +332,9 @@ pub async fn update<T: Tx>(
     assign.push(set("updated_at", call.now));
     tx.update::<Stream>(vec![is("id", id), null("deleted_at")], assign).await?;
     let stream: Stream = tx.get(id).await?.ok_or(Error::NotFound)?;
+    if patch.labels.is_some() {
+        label::replace(tx, &stream).await?;
+    }
     let about = access.about(Entity::of(stream.id));
     call.audit(tx, "stream.updated", &about, &changed).await?;
     call.announce(tx, UPDATED, &about, &data(&stream)).await?;
@@ -333,9 +356,33 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<(), 
     if project::count_stream(tx, access.project_id()?, -1).await? {
         quota::give_back(tx, access.organization_id, Resource::Streams, 1).await?;
     }
-    let about = access.about(Entity::of(access.stream()?.id));
+    tell_deleted(tx, call, &access, id).await
+}
+
+/// Tells that a stream was deleted.
+pub(crate) async fn tell_deleted<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    access: &Access,
+    id: StreamId,
+) -> Result<(), Error> {
+    let about = access.about(Entity::of(id));
     call.audit(tx, "stream.deleted", &about, &[]).await?;
     call.announce(tx, DELETED, &about, &json!({ "stream_id": id })).await
+}
+
+/// The stream of a project that a publisher calls by its name, or by its id.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn named<T: Tx>(tx: &mut T, project_id: ProjectId, name: &str) -> Result<Option<StreamId>, Error> {
+    let this = match name.parse::<StreamId>() {
+        Ok(id) => is("id", id),
+        Err(_) => is("name_key", search_key(name)),
+    };
+    let filter = vec![is("project_id", project_id), this, null("deleted_at")];
+    Ok(tx.find::<Stream>(filter).await?.map(|stream| stream.id))
 }
 
 /// Brings a deleted stream back, with its keys. For operators.

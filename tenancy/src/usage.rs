@@ -10,8 +10,8 @@ use platform_core::{OrganizationId, ProjectId, WallTime};
 
 use crate::authority::{Permission, Target, authorize};
 use crate::quota::{self, Level, Resource};
-use crate::store::{Tx, add, at_least, below, is, named, null, record};
-use crate::{Call, Error};
+use crate::store::{Tx, add, at_least, below, is, named, null, one_of, record};
+use crate::{Call, Error, lease};
 
 /// Rows that are read at once, 10,000: each metric for four years.
 const MAX_ROWS: u32 = 10_000;
@@ -140,7 +140,7 @@ pub async fn read<T: Tx>(
 }
 
 /// What the organization of a project or it itself may use, and has: counted resources now, monthly ones since the month
-/// began. Concurrent ones are known to the live path.
+/// began. Publishers are counted by their leases; concurrent viewers are known to the live path.
 ///
 /// # Errors
 ///
@@ -165,6 +165,10 @@ pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Ve
                 .iter()
                 .filter(|one| one.metric == metric)
                 .fold(0, |sum: i64, one| sum.saturating_add(one.value)),
+            None if resource == Resource::ConcurrentPublishers => {
+                let live = lease::of_organization(tx, call, access.organization_id).await?;
+                i64::try_from(live).unwrap_or(i64::MAX)
+            }
             None => quota::current(tx, access.organization_id, resource).await?,
         };
         levels.push(Level {
@@ -175,4 +179,31 @@ pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Ve
         });
     }
     Ok(levels)
+}
+
+/// What an organization has used since the month began, of these metrics: for limits that are compared every few seconds. It
+/// reads a row for each metric and day.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn of_month<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    metrics: &[Metric],
+    now: WallTime,
+) -> Result<BTreeMap<Metric, i64>, Error> {
+    let filter = vec![
+        is("organization_id", organization_id),
+        null("project_id"),
+        at_least("day", now.month_start()),
+        one_of("metric", metrics.iter().copied()),
+    ];
+    let rows: Vec<Usage> = tx.list(filter, MAX_ROWS).await?;
+    let mut sums: BTreeMap<Metric, i64> = metrics.iter().map(|metric| (*metric, 0)).collect();
+    for row in rows {
+        let sum = sums.entry(row.metric).or_default();
+        *sum = sum.saturating_add(row.value);
+    }
+    Ok(sums)
 }

@@ -30,3 +30,48 @@ CREATE TABLE tenancy_revocations (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX tenancy_revocations_stream ON tenancy_revocations (stream_id, id);
 CREATE INDEX tenancy_revocations_expiry ON tenancy_revocations (expires_at);
+
+CREATE TABLE tenancy_stream_labels (
+    id TEXT PRIMARY KEY NOT NULL,
+    stream_id TEXT NOT NULL REFERENCES tenancy_streams (id),
+    project_id TEXT NOT NULL,
+    label TEXT NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tenancy_stream_labels_label ON tenancy_stream_labels (label, project_id, stream_id);
+CREATE INDEX tenancy_stream_labels_stream ON tenancy_stream_labels (stream_id);
+
+INSERT INTO tenancy_stream_labels (id, stream_id, project_id, label)
+SELECT stream.id || ':' || one.key, stream.id, stream.project_id, one.key || ':' || one.value
+FROM tenancy_streams AS stream, json_each(stream.labels) AS one;
+
+CREATE TABLE tenancy_presets (
+    id TEXT PRIMARY KEY NOT NULL,
+    project_id TEXT NOT NULL REFERENCES tenancy_projects (id),
+    name TEXT NOT NULL,
+    name_key TEXT NOT NULL,
+    stream TEXT NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX tenancy_presets_name ON tenancy_presets (project_id, name_key);
+
+CREATE TABLE tenancy_hooks (
+    id TEXT PRIMARY KEY NOT NULL REFERENCES tenancy_projects (id),
+    url TEXT NOT NULL,
+    events TEXT NOT NULL,
+    format TEXT NOT NULL,
+    timeout_ms INTEGER NOT NULL,
+    on_failure TEXT NOT NULL,
+    enabled INTEGER NOT NULL,
+    sealed BLOB NOT NULL,
+    created_at INTEGER NOT NULL,
+    updated_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE tenancy_apps (
+    id TEXT PRIMARY KEY NOT NULL,
+    project_id TEXT NOT NULL REFERENCES tenancy_projects (id),
+    allow_rename INTEGER NOT NULL,
+    created_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX tenancy_apps_project ON tenancy_apps (project_id);

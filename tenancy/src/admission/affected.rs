@@ -5,10 +5,10 @@ use platform_core::{OrganizationId, ProjectId};
 
 use crate::ids::{PlanKind, StreamKind};
 use crate::store::Entity;
-use crate::{PlanId, StreamId, lease, signing_key, stream_key};
+use crate::{PlanId, StreamId, app, lease, signing_key, stream_key};
 
 /// What a change concerns of what is published and played.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Affected {
     /// Everybody at a stream: it was changed, suspended, deleted, scheduled, disconnected, or tokens of it were revoked.
@@ -25,6 +25,8 @@ pub enum Affected {
     Organization(OrganizationId),
     /// Everybody at the streams of organizations with this plan.
     Plan(PlanId),
+    /// Who publishes under an RTMP application name: it belongs to another project, or to none.
+    App(String),
 }
 
 /// Whom a change of `entity` concerns; `None`: nobody who publishes or plays.
@@ -39,6 +41,7 @@ pub fn concerns(entity: &Entity) -> Option<Affected> {
         signing_key::ENTITY => parsed(entity).map(Affected::SigningKeys),
         ORGANIZATION => parsed(entity).map(Affected::Organization),
         PlanKind::NAME => parsed(entity).map(Affected::Plan),
+        app::ENTITY => Some(Affected::App(entity.id.clone())),
         _ => None,
     }
 }

@@ -15,8 +15,8 @@ use platform_core::{OrganizationId, ProjectId, Secret, WallTime};
 
 pub use affected::{Affected, concerns};
 pub use refused::{Closed, Refused};
-pub use tenant::Tenant;
 pub(crate) use tenant::tenant;
+pub use tenant::{HookSetup, Tenant};
 pub use verifier::Purpose;
 
 use crate::revocation::{Bearer, Revoked};

@@ -2,9 +2,10 @@
 
 use std::sync::Arc;
 
-use platform_core::{OrganizationId, ProjectId};
+use platform_core::{OrganizationId, ProjectId, Secret};
 
 use super::verifier::Verifier;
+use crate::hook::Hook;
 use crate::organization::Organization;
 use crate::plan::{BytesLimit, Limits, Plan};
 use crate::project::{Project, ProjectSettings};
@@ -33,6 +34,17 @@ pub struct Tenant {
     pub bytes_limit: BytesLimit,
     /// How the project behaves.
     pub settings: ProjectSettings,
+    /// Who is asked when somebody publishes or plays.
+    pub hook: Option<HookSetup>,
+}
+
+/// A project's hook, made ready for use.
+#[derive(Clone, Debug)]
+pub struct HookSetup {
+    /// Who is asked, when and how.
+    pub hook: Hook,
+    /// What signs.
+    pub secret: Secret,
 }
 
 impl Tenant {
@@ -44,7 +56,8 @@ impl Tenant {
     /// About how many bytes it takes.
     pub(crate) fn weight(&self) -> usize {
         let origins: usize = self.settings.allowed_origins.iter().map(|origin| origin.len() + 24).sum();
-        size_of::<Self>() + 64 + origins + self.limits.len() * 32 + self.verifiers.len() * 1_024
+        let hook = self.hook.as_ref().map_or(0, |setup| setup.hook.url.len() + 512);
+        size_of::<Self>() + 64 + hook + origins + self.limits.len() * 32 + self.verifiers.len() * 1_024
     }
 }
 
@@ -59,6 +72,10 @@ pub(crate) async fn tenant<T: Tx>(tx: &mut T, keys: &Keys, id: ProjectId) -> Res
     let filter = vec![is("project_id", id), null("revoked_at")];
     let signing: Vec<SigningKey> = tx.list(filter, signing_key::MAX_KEYS).await?;
     let verifiers = signing.iter().map(|key| Verifier::new(keys, key)).collect::<Result<_, _>>()?;
+    let hook = match tx.get::<Hook>(id).await?.filter(|hook| hook.enabled) {
+        Some(hook) => Some(HookSetup { secret: hook.secret(keys)?, hook }),
+        None => None,
+    };
     Ok(Tenant {
         project_id: id,
         organization_id: organization.id,
@@ -68,5 +85,6 @@ pub(crate) async fn tenant<T: Tx>(tx: &mut T, keys: &Keys, id: ProjectId) -> Res
         limits: Arc::new(plan.limits.0),
         bytes_limit: plan.bytes_limit,
         settings: project.settings.0,
+        hook,
     })
 }

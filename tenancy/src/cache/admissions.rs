@@ -8,7 +8,8 @@ use super::Cache;
 use crate::admission::{
     self, Admission, Affected, KnownStreamKey, Publishing, Purpose, Refused, Tenant, concerns,
 };
-use crate::store::{Entity, Store};
+use crate::app::{self, App};
+use crate::store::{BoxFuture, Entity, Store};
 use crate::vault::Keys;
 use crate::{Error, StreamId, stream_key, token};
 
@@ -37,7 +38,10 @@ impl Cache {
             let project_id = stream.project_id;
             // It may have to be loaded as well, which needs a connection.
             drop(tx);
-            let tenant = self.tenant(store, keys, project_id, now).await?;
+            // Not what was good only for want of a store: that would pass for new here.
+            let tenant =
+                self.tenants.look_anew(project_id, Tenant::weight, load_tenant(store, keys, project_id));
+            let tenant = tenant.await?;
             admission::assemble(&mut store.read().await?, stream, tenant, now).await
         };
         self.admissions.look(id, now, Admission::weight, load).await
@@ -49,15 +53,32 @@ impl Cache {
         self.admissions.peek(&id, now)
     }
 
-    async fn tenant<S: Store>(
+    /// What the streams of a project have in common, with its hook.
+    ///
+    /// # Errors
+    ///
+    /// As [`admission`](Self::admission).
+    pub async fn tenant<S: Store>(
         &self,
         store: &S,
         keys: &Keys,
         id: ProjectId,
         now: WallTime,
     ) -> Result<Arc<Tenant>, Error> {
-        let load = || async move { admission::tenant(&mut store.read().await?, keys, id).await };
-        self.tenants.look(id, now, Tenant::weight, load).await
+        self.tenants.look(id, now, Tenant::weight, load_tenant(store, keys, id)).await
+    }
+
+    /// To which project an RTMP application name is bound.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it is not; the store's, as with [`admission`](Self::admission).
+    pub async fn app<S: Store>(&self, store: &S, name: &str, now: WallTime) -> Result<Arc<App>, Error> {
+        if name.len() > app::MAX_NAME {
+            return Err(Error::NotFound);
+        }
+        let load = || async move { app::of_name(&mut store.read().await?, name).await };
+        self.apps.look(name.to_owned(), now, |app| app.id.len() + 128, load).await
     }
 
     /// Of which stream a key is, good or not. That there is no such key is remembered too; what does not look like a key is not even
@@ -154,9 +175,19 @@ impl Cache {
                 self.tenants.forget_where(|_, tenant| tenant.plan_id == id);
                 self.admissions.forget_where(|_, admission| admission.tenant.plan_id == id);
             }
+            Some(Affected::App(name)) => self.apps.forget(&name),
             Some(Affected::Lease(_)) | None => {}
         }
     }
+}
+
+/// How a project is loaded.
+fn load_tenant<'s, S: Store>(
+    store: &'s S,
+    keys: &'s Keys,
+    id: ProjectId,
+) -> impl Fn() -> BoxFuture<'s, Result<Tenant, Error>> {
+    move || Box::pin(async move { admission::tenant(&mut store.read().await?, keys, id).await })
 }
 
 fn earlier(a: Option<WallTime>, b: Option<WallTime>) -> Option<WallTime> {

@@ -15,8 +15,11 @@ use crate::Error;
 /// How long what was known stays good while the store is away, 5 minutes.
 pub const GOOD_WITHOUT_STORE: Duration = Duration::from_secs(300);
 
-/// How often something is loaded again that changed while it was being loaded, 5 times.
-const TRIES: u32 = 5;
+/// How often something is loaded again that changed while it was being loaded, 10 times.
+const TRIES: u32 = 10;
+
+/// Bytes of an entry beside key and value, about.
+const ENTRY: usize = 64;
 
 /// No doubt.
 const NONE: i64 = i64::MIN;
@@ -72,19 +75,39 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         weigh: fn(&V) -> usize,
         load: impl Fn() -> F,
     ) -> Result<Arc<V>, Error> {
+        let known = self.found.get(&key);
+        if let Some(entry) = known.as_ref().filter(|entry| !entry.is_doubted()) {
+            return Ok(Arc::clone(&entry.value));
+        }
+        let stale = known.filter(|entry| entry.is_good(now)).map(|entry| Arc::clone(&entry.value));
+        match self.look_anew(key, weigh, load).await {
+            Err(error) if error.is_transient() => stale.ok_or(error),
+            other => other,
+        }
+    }
+
+    /// The same, but nothing that is in doubt.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`], and the store's.
+    pub(super) async fn look_anew<F: Future<Output = Result<V, Error>> + Send>(
+        &self,
+        key: K,
+        weigh: fn(&V) -> usize,
+        load: impl Fn() -> F,
+    ) -> Result<Arc<V>, Error> {
         for _ in 0..TRIES {
-            let entry = self.found.get(&key);
-            if let Some(entry) = entry.as_ref().filter(|entry| !entry.is_doubted()) {
+            if let Some(entry) = self.found.get(&key).filter(|entry| !entry.is_doubted()) {
                 return Ok(Arc::clone(&entry.value));
             }
             if self.absent.get(&key).is_some() {
                 return Err(Error::NotFound);
             }
-            let stale = entry.filter(|entry| entry.is_good(now)).map(|entry| Arc::clone(&entry.value));
             let turn = match self.turns.take(&key).await {
                 Turn::Mine(turn) => turn,
                 Turn::Theirs(Ended::Done) => continue,
-                Turn::Theirs(Ended::Failed(error)) => return stale.ok_or(error),
+                Turn::Theirs(Ended::Failed(error)) => return Err(error),
             };
             // Somebody may have loaded it between the look and the turn.
             if self.found.get(&key).is_some_and(|entry| !entry.is_doubted()) {
@@ -93,8 +116,8 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
             let (found, absent) = (self.found.ticket(&key), self.absent.ticket(&key));
             match load().await {
                 Ok(value) => {
-                    let (value, weight) = (Arc::new(value), 64);
-                    let weight = weigh(&value).saturating_add(weight);
+                    let value = Arc::new(value);
+                    let weight = weigh(&value).saturating_add(ENTRY);
                     let entry = Entry { value: Arc::clone(&value), weight, doubted_at: AtomicI64::new(NONE) };
                     if self.found.put(found, key.clone(), Arc::new(entry)) {
                         return Ok(value);
@@ -108,7 +131,7 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
                 }
                 Err(error) => {
                     turn.failed(&error);
-                    return if error.is_transient() { stale.ok_or(error) } else { Err(error) };
+                    return Err(error);
                 }
             }
         }

@@ -18,6 +18,7 @@ use platform_core::{ProjectId, Secret, WallTime};
 use crate::access::Claims;
 use crate::admission::{Admission, KnownStreamKey, Tenant};
 use crate::api_key::{self, KnownKey};
+use crate::app::App;
 use crate::authority::{Permission, Target, authorize};
 use crate::ids::{ApiKeyKind, PlanKind, SessionKind, StreamKind, UserKind};
 use crate::principal::{KeyPrincipal, Principal, UserPrincipal};
@@ -52,6 +53,8 @@ pub struct Cache {
     tenants: Known<ProjectId, Tenant>,
     /// By the HMACs of the keys.
     stream_keys: Known<Vec<u8>, KnownStreamKey>,
+    /// By their names.
+    apps: Known<String, App>,
 }
 
 impl Default for Cache {
@@ -72,6 +75,7 @@ impl Cache {
             admissions: Known::new(admissions::BYTES, admissions::ABSENT),
             tenants: Known::new(admissions::BYTES, admissions::ABSENT),
             stream_keys: Known::new(admissions::BYTES, admissions::ABSENT),
+            apps: Known::new(admissions::BYTES, admissions::ABSENT),
         }
     }
 
@@ -221,6 +225,7 @@ impl Cache {
         self.admissions.forget_where(|_, _| true);
         self.tenants.forget_where(|_, _| true);
         self.stream_keys.forget_where(|_, _| true);
+        self.apps.forget_where(|_, _| true);
     }
 
     /// Changes may be missed from now on, because the store is away. What is known of streams and stream keys is asked for
@@ -228,9 +233,9 @@ impl Cache {
     pub fn doubt(&self, now: WallTime) {
         self.flush_all_but_admissions();
         self.admissions.doubt(now);
-        // These are only asked for to make admissions.
-        self.tenants.forget_where(|_, _| true);
+        self.tenants.doubt(now);
         self.stream_keys.doubt(now);
+        self.apps.doubt(now);
     }
 
     fn flush_all_but_admissions(&self) {

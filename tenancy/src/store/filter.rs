@@ -19,6 +19,17 @@ pub enum Condition {
     Prefix(&'static str, String),
     /// The column holds one of these.
     OneOf(&'static str, Vec<Value>),
+    /// The column holds what rows of another table hold in `select`.
+    Within {
+        /// The column.
+        column: &'static str,
+        /// The other table.
+        table: &'static Table,
+        /// Its column.
+        select: &'static str,
+        /// Which of its rows.
+        filter: Vec<Condition>,
+    },
     /// The integer stays from 0 to `limit` when `add` is added to it.
     Fits {
         /// The column.

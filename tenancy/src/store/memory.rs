@@ -128,8 +128,9 @@ impl MemoryTx {
 
     fn select(&self, select: &Select) -> Result<Vec<Row>, Error> {
         let mut found = Vec::new();
+        let filter = self.resolved(&select.filter)?;
         let mut look = |row: &Arc<Row>| -> Result<bool, Error> {
-            if found.len() < select.limit as usize && all_hold(select.table, &select.filter, row)? {
+            if found.len() < select.limit as usize && all_hold(select.table, &filter, row)? {
                 found.push(row.to_vec());
             }
             Ok(found.len() >= select.limit as usize)
@@ -151,6 +152,25 @@ impl MemoryTx {
         Ok(found)
     }
 
+    /// The conditions with what other tables hold in place of where to find it.
+    fn resolved(&self, filter: &[Condition]) -> Result<Vec<Condition>, Error> {
+        let resolve = |condition: &Condition| {
+            let Condition::Within { column, table, select, filter } = condition else {
+                return Ok(condition.clone());
+            };
+            let filter = self.resolved(filter)?;
+            let mut values = Vec::new();
+            for row in self.rows(table) {
+                if all_hold(table, &filter, row)? {
+                    values.push(at(table, row, select)?.clone());
+                }
+            }
+            values.sort_unstable();
+            Ok(Condition::OneOf(column, values))
+        };
+        filter.iter().map(resolve).collect()
+    }
+
     fn update(
         &mut self,
         table: &'static Table,
@@ -158,8 +178,9 @@ impl MemoryTx {
         assign: &[Assign],
     ) -> Result<u64, Error> {
         let mut changed = Vec::new();
+        let filter = self.resolved(filter)?;
         for row in self.rows(table) {
-            if all_hold(table, filter, row)? {
+            if all_hold(table, &filter, row)? {
                 changed.push(assigned(table, row, assign)?);
             }
         }
@@ -260,6 +281,7 @@ fn holds(table: &Table, condition: &Condition, row: &Row) -> Result<bool, Error>
             matches!(column(name)?, Value::Text(text) if text.starts_with(prefix))
         }
         Condition::OneOf(name, values) => values.contains(column(name)?),
+        Condition::Within { .. } => return Err(Error::internal("what lies within was not looked up")),
         Condition::Fits { column: name, add, limit } => match column(name)? {
             Value::Integer(number) => number.checked_add(*add).is_some_and(|sum| (0..=*limit).contains(&sum)),
             _ => false,
@@ -323,7 +345,7 @@ impl Tx for MemoryTx {
     }
 
     async fn count_rows(&mut self, table: &'static Table, filter: Vec<Condition>) -> Result<u64, Error> {
-        let mut count = 0;
+        let (filter, mut count) = (self.resolved(&filter)?, 0);
         for row in self.rows(table) {
             count += u64::from(all_hold(table, &filter, row)?);
         }

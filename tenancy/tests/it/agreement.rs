@@ -41,6 +41,7 @@ enum Statement {
     Select(Select),
     Update(&'static Table, Vec<Condition>, Vec<Assign>),
     Delete(&'static Table, Vec<Condition>, u32),
+    Count(&'static Table, Vec<Condition>),
 }
 
 fn table(name: &str) -> &'static Table {
@@ -52,7 +53,8 @@ fn random(dice: &mut Dice) -> Statement {
     let (usage, plans) = (table("tenancy_usage"), table("tenancy_plans"));
     let table = dice.of(&[usage, usage, plans]);
     let filter: Vec<_> = (0..dice.roll(3)).map(|_| condition(dice, table)).collect();
-    match dice.roll(8) {
+    match dice.roll(9) {
+        8 => Statement::Count(table, filter),
         0..=2 => Statement::Insert(table, row(dice, table)),
         3..=4 => {
             let order = dice.of(&[Order::Newest, Order::Oldest]);
@@ -104,7 +106,12 @@ fn condition(dice: &mut Dice, table: &Table) -> Condition {
             _ => Condition::OneOf(column, (0..dice.roll(4)).map(|_| Value::Text(dice.text())).collect()),
         };
     }
-    match dice.roll(7) {
+    match dice.roll(8) {
+        7 => {
+            let plans = self::table("tenancy_plans");
+            let filter = (0..dice.roll(2)).map(|_| condition(dice, plans)).collect();
+            Condition::Within { column: "project_id", table: plans, select: "name_key", filter }
+        }
         0 => Condition::Is("project_id", maybe(dice)),
         1 => Condition::Not("project_id", maybe(dice)),
         2 => Condition::AtLeast("project_id", Value::Text(dice.text())),
@@ -144,6 +151,7 @@ async fn one<T: Tx>(tx: &mut T, statement: &Statement) -> Result<String, Error> 
         Statement::Insert(table, row) => tx.insert_row(table, row).await?.to_string(),
         Statement::Select(select) => shown(&tx.select_rows(select).await?),
         Statement::Update(table, filter, assign) => tx.update_rows(table, filter, assign).await?.to_string(),
+        Statement::Count(table, filter) => tx.count_rows(table, filter).await?.to_string(),
         Statement::Delete(table, filter, limit) => tx.delete_rows(table, filter, limit).await?.to_string(),
     })
 }

@@ -118,7 +118,8 @@ async fn values_come_back_as_they_were<S: Store>(w: World<S>) {
 async fn what_is_unique_is_there_once<S: Store>(w: World<S>) {
     let plan = |id: &str, key: &str| {
         let text = |text: &str| Value::Text(text.to_owned());
-        vec![text(id), text(key), text(key), text("{}"), Value::Integer(0), Value::Integer(0), text("soft")]
+        let (zero, soft) = (Value::Integer(0), text("soft"));
+        vec![text(id), text(key), text(key), text("{}"), zero.clone(), zero, soft]
     };
     let plans = table("tenancy_plans");
     for (id, key, added) in [("1", "a", true), ("1", "b", false), ("2", "a", false), ("2", "A", true)] {

@@ -123,6 +123,12 @@ fn filtered(
             }
             Condition::OneOf(_, values) if values.is_empty() => return Ok(None),
             Condition::OneOf(column, values) => one_of(statement.push(column), table, column, values)?,
+            Condition::Within { column, table: other, select, filter } => {
+                let within = statement.push(column).push(" IN (SELECT ").push(select).push(" FROM ");
+                let within = filtered(within.push(other.name), other, filter)?;
+                let Some(within) = within else { return Ok(None) };
+                within.push(")")
+            }
             Condition::Fits { column, add, limit } => statement
                 .push(column)
                 .push(" >= ")
@@ -181,6 +187,22 @@ mod tests {
             updated.unwrap().unwrap().sql(),
             "UPDATE tenancy_streams SET epoch = epoch + $1, name = $2 WHERE epoch >= $3 AND epoch <= $4"
         );
+    }
+
+    #[test]
+    fn what_lies_within_another_table_is_asked_for_in_one_statement() {
+        let filter = vec![is("project_id", "prj_1".to_owned()), null("label")];
+        let other = crate::label::StreamLabel::TABLE;
+        let within = Condition::Within { column: "id", table: other, select: "stream_id", filter };
+        let counted = count(Stream::TABLE, vec![within, null("deleted_at")]).unwrap().unwrap();
+        assert_eq!(
+            counted.sql(),
+            "SELECT COUNT(*) FROM tenancy_streams WHERE id IN (SELECT stream_id FROM tenancy_stream_labels \
+             WHERE project_id = $1 AND label IS NULL) AND deleted_at IS NULL"
+        );
+        let nothing = vec![Condition::OneOf("label", Vec::new())];
+        let within = Condition::Within { column: "id", table: other, select: "stream_id", filter: nothing };
+        assert!(count(Stream::TABLE, vec![within]).unwrap().is_none());
     }
 
     #[test]
