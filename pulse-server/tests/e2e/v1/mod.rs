@@ -2,6 +2,7 @@
 
 mod accounts;
 mod admin;
+mod admission;
 mod conventions;
 mod durability;
 mod isolation;

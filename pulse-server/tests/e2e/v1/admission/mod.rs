@@ -1,0 +1,6 @@
+//! Tenants' streams on the live path: who publishes and watches, what that is counted as, what ends it.
+
+mod publishing;
+mod studio;
+mod used;
+mod watching;

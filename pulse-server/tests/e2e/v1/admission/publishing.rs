@@ -1,0 +1,92 @@
+//! Publishing with stream keys: the right ones do, and are cut off when they no longer are.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use super::studio::{AT_ONCE, Studio, assert_dropped, limit, publish, quick, stream};
+use crate::support::rtmp_wire::Wire;
+use crate::support::{seats, wait};
+use crate::v1::rig::{Rig, text};
+
+/// Whether a key is refused, in a way that says nothing of why.
+#[track_caller]
+fn assert_refused(rig: &Rig, key: &str) {
+    let mut wire = Wire::connected(rig.pulse.rtmp_address(), "live");
+    wire.publish(key);
+    assert!(wire.hears("NetStream.Publish.BadName", Duration::from_secs(10)), "{key} was not refused");
+}
+
+#[test]
+fn a_stream_key_publishes_its_stream_until_it_is_revoked_and_others_do_not() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mut encoder = studio.publish(&rig);
+    // What looks like a key and is none, what names the stream, and what is close to the key.
+    let close = format!("{}a", &studio.key[..studio.key.len() - 1]);
+    for wrong in [&studio.id, &studio.tenant.project.replace("prj_", ""), &close] {
+        assert_refused(&rig, wrong);
+    }
+    let keys = rig.get(&studio.tenant.owner, &studio.path("/keys"));
+    let key_id = text(&keys["data"][0]["id"]);
+    rig.done(&studio.tenant.owner, "DELETE", &studio.path(&format!("/keys/{key_id}")), &Value::Null, 204);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &studio.key);
+    let log = rig.pulse.log();
+    assert!(log.contains("revoked or has ended"), "the operator learns why: {log}");
+    assert!(!log.contains(&studio.key), "and no key");
+}
+
+#[test]
+fn a_rotated_key_goes_on_for_as_long_as_was_asked_and_no_longer() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mut encoder = studio.publish(&rig);
+    let keys = rig.get(&studio.tenant.owner, &studio.path("/keys"));
+    let rotate = studio.path(&format!("/keys/{}/rotate", text(&keys["data"][0]["id"])));
+    rig.done(&studio.tenant.owner, "POST", &rotate, &json!({"overlap_seconds": 3}), 200);
+    wait::holds_for("the old key", Duration::from_millis(1_500), || match encoder.exited() {
+        None => Ok(()),
+        Some(status) => Err(format!("it was sent away: {status}")),
+    });
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &studio.key);
+}
+
+#[test]
+fn what_is_suspended_or_deleted_is_off_the_air_and_comes_back() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let organization = studio.tenant.organization.clone();
+    let mut encoder = studio.publish(&rig);
+    rig.admin(&["suspend-organization", &organization], "").unwrap();
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &studio.key);
+    rig.admin(&["resume-organization", &organization], "").unwrap();
+    let mut encoder = studio.publish(&rig);
+    rig.done(&studio.tenant.owner, "DELETE", &studio.path(""), &Value::Null, 204);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &studio.key);
+}
+
+#[test]
+fn a_plan_says_how_many_streams_are_published_and_a_killed_server_keeps_no_place() {
+    let _seats = seats::some();
+    let mut rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let operator = rig.operator("op@example.org");
+    limit(&rig, &operator, &studio.tenant, "one", &json!({"concurrent_publishers": 1}));
+    let (other, other_key) = stream(&rig, &studio.tenant, "Other", "public");
+    let encoder = studio.publish(&rig);
+    let mut refused = publish(&rig, "second", &other_key);
+    wait::until("the second to be refused", AT_ONCE, || refused.exited().ok_or("it publishes"));
+    assert!(rig.pulse.log().contains("concurrent_publishers"), "{}", rig.pulse.log());
+    drop(encoder);
+    rig.pulse.kill();
+    rig.pulse.start_again();
+    let _encoder = publish(&rig, "third", &other_key);
+    rig.pulse.wait_live(&other);
+}
