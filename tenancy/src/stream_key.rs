@@ -129,7 +129,7 @@ pub(crate) async fn insert<T: Tx>(
         expires_at,
         revoked_at: None,
     };
-    tx.insert(&key).await?;
+    tx.append(&key).await?;
     Ok((key, secret))
 }
 

@@ -3,6 +3,7 @@
 use std::io::Write as _;
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use platform_core::sql::{Config, Db, Location, Tx};
@@ -11,13 +12,22 @@ use serde_json::json;
 use tenancy::signing_key::{SigningAlgorithm, SigningKeyInput};
 use tenancy::store::sql::MIGRATIONS;
 use tenancy::vault::MasterKey;
-use tenancy::{Call, Error, MAX_LIMIT, PageRequest, Permission, Principal, Tenancy, UserPrincipal};
+use tenancy::{
+    Call, Error, KeyPrincipal, MAX_LIMIT, PageRequest, Permission, Principal, Tenancy, UserPrincipal,
+};
 use tenancy::{api_key, organization, password, plan, project, signing_key, stream, user};
+use tokio::task::JoinSet;
 
 use super::catalogue::{Catalogue, Project};
 
 /// A project's streams are one transaction, which takes longer than a request's may.
 const PATIENCE: Duration = Duration::from_secs(300);
+
+/// Organizations, among which projects are dealt out in turn: those of one count its streams in one row.
+const ORGANIZATIONS: usize = 10;
+
+/// Projects that are made at once, where the database has more than one writer.
+const AT_ONCE: usize = 4;
 
 /// Arguments of `seed`.
 #[derive(clap::Args, Clone, Debug)]
@@ -62,15 +72,8 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     db.migrate(now, &[MIGRATIONS]).await?;
     let tenancy = Tenancy::open(&db, &master, now).await?;
     let operator = tenancy.call(Principal::Operator, now);
-    let (owner, organization) = people(&db, &operator, args.people.max(1)).await?;
-    let mut catalogue = Catalogue::default();
-    for n in 0..args.projects {
-        let job = (owner.clone(), organization, n, args.streams);
-        let project = db.write(job, |tx, (owner, organization, n, streams)| {
-            Box::pin(one_project(tx, owner, *organization, *n, *streams))
-        });
-        catalogue.projects.push(project.await?);
-    }
+    let owners = people(&db, &operator, args.people.max(1)).await?;
+    let catalogue = Catalogue { projects: projects(&db, &owners, &args).await? };
     db.close().await;
     catalogue.write(&args.catalogue)?;
     crate::load::print(&json!({
@@ -88,33 +91,60 @@ fn save(path: &Path, secret: &Secret) -> std::io::Result<()> {
     options.write(true).create(true).truncate(true).mode(0o600).open(path)?.write_all(secret.expose())
 }
 
-/// Everybody has the same password, which is hashed once. The first is the owner of the organization.
-async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<(Call, OrganizationId)> {
+/// An organization and a call by its owner.
+type Owner = (Call, OrganizationId);
+
+/// Everybody has the same password, which is hashed once. The first ones own an organization each.
+async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<Vec<Owner>> {
     let password = password::hash(&Secret::from("correct horse battery"))?;
     let job = (operator.clone(), password, count);
     let made = db.write(job, |tx, (operator, password, count)| {
         Box::pin(async move {
-            let mut owner = None;
+            let mut owners = Vec::new();
+            let all = PageRequest { after: None, limit: MAX_LIMIT };
+            let plans = plan::list(tx, operator, all).await?.data;
+            let unlimited = plans.iter().find(|plan| plan.limits.0.is_empty()).map(|plan| plan.id);
             for n in 0..*count {
                 let email = format!("known-{n}@example.org");
                 let registration =
                     user::Registration { email, name: format!("Known {n}"), password: password.clone() };
                 let user = user::create(tx, operator, &registration, false).await?;
-                owner.get_or_insert(user.id);
+                if n < ORGANIZATIONS {
+                    let principal = UserPrincipal { id: user.id, session_id: operator.id(), is_admin: false };
+                    let owner = operator.by(Principal::User(principal));
+                    let organization = organization::create(tx, &owner, &format!("Bench {n}")).await?;
+                    if let Some(unlimited) = unlimited {
+                        plan::assign(tx, operator, organization.id, unlimited).await?;
+                    }
+                    owners.push((owner, organization.id));
+                }
             }
-            let id = owner.ok_or_else(|| Error::internal("nobody was created"))?;
-            let principal = UserPrincipal { id, session_id: operator.id(), is_admin: false };
-            let owner = operator.by(Principal::User(principal));
-            let organization = organization::create(tx, &owner, "Bench").await?;
-            let all = PageRequest { after: None, limit: MAX_LIMIT };
-            let plans = plan::list(tx, operator, all).await?.data;
-            if let Some(unlimited) = plans.iter().find(|plan| plan.limits.0.is_empty()) {
-                plan::assign(tx, operator, organization.id, unlimited.id).await?;
-            }
-            Ok::<_, Error>((owner, organization.id))
+            Ok::<_, Error>(owners)
         })
     });
     Ok(made.await?)
+}
+
+/// Makes the projects, a few at once, and returns them in their order.
+async fn projects(db: &Db, owners: &[Owner], args: &Args) -> anyhow::Result<Vec<Project>> {
+    let (mut running, mut made) = (JoinSet::new(), Vec::new());
+    for (n, owner) in owners.iter().cycle().take(args.projects).enumerate() {
+        if running.len() == AT_ONCE {
+            made.extend(running.join_next().await.transpose()?.transpose()?);
+        }
+        let (db, job) = (db.clone(), (owner.clone(), n, args.streams));
+        running.spawn(async move {
+            let project = db.write(job, |tx, ((owner, organization), n, streams)| {
+                Box::pin(one_project(tx, owner, *organization, *n, *streams))
+            });
+            project.await.map(|project| (n, project))
+        });
+    }
+    while let Some(project) = running.join_next().await {
+        made.push(project??);
+    }
+    made.sort_by_key(|(n, _)| *n);
+    Ok(made.into_iter().map(|(_, project)| project).collect())
 }
 
 async fn one_project(
@@ -134,11 +164,19 @@ async fn one_project(
     signing_key::create(tx, owner, project.id, &input).await?;
     let text = |secret: &Secret| secret.expose_str().unwrap_or_default().to_owned();
     let mut seeded = Project { public: key.key.public, secret: text(&key.secret), streams: Vec::new() };
+    // As the project's backend would: nobody's role is looked up for each of them.
+    let backend = owner.by(Principal::Key(Arc::new(KeyPrincipal {
+        id: key.key.id,
+        project_id: project.id,
+        organization_id: organization,
+        scopes: key.key.scopes.0.clone(),
+        limits: Arc::default(),
+    })));
     for n in 0..streams {
         let mut input = stream::StreamInput::named(format!("Stream {n}"));
         "A stream like those that people have.".clone_into(&mut input.description);
         input.labels = [("team".to_owned(), "news".to_owned()), ("room".to_owned(), n.to_string())].into();
-        seeded.streams.push(stream::create(tx, owner, project.id, &input).await?.stream.id.to_string());
+        seeded.streams.push(stream::create(tx, &backend, project.id, &input).await?.stream.id.to_string());
     }
     Ok(seeded)
 }

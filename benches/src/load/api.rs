@@ -2,7 +2,9 @@
 
 use std::cell::RefCell;
 use std::fmt::Write as _;
+use std::iter::StepBy;
 use std::net::SocketAddr;
+use std::ops::RangeFrom;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::Instant;
@@ -20,6 +22,8 @@ use crate::stats::summary;
 pub enum What {
     /// A stream.
     Read,
+    /// Each stream once, in an order of no meaning: none of the answers was in memory. Ends with the last of them.
+    ReadOnce,
     /// The first 25 streams of a project.
     List,
     /// A new stream.
@@ -71,12 +75,13 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let tasks: Vec<_> = (0..args.connections)
         .map(|n| {
             let (catalogue, record) = (Rc::clone(&catalogue), Rc::clone(&record));
+            let turns = (n..).step_by(args.connections.max(1));
             let mut asking =
-                Asking { catalogue, what: args.what, random: Random::new(n), text: String::new() };
+                Asking { catalogue, what: args.what, turns, random: Random::new(n), text: String::new() };
             local.spawn_local(async move {
                 let mut client = Client::connect(args.server).await?;
                 loop {
-                    let request = asking.next()?;
+                    let Some(request) = asking.next()? else { return anyhow::Ok(()) };
                     let asked = Instant::now();
                     if asked >= end {
                         return anyhow::Ok(());
@@ -125,28 +130,40 @@ fn report(meter: &Meter, args: &Args, record: &mut Record) -> serde_json::Value 
     }))
 }
 
+/// From a stream to the next of its project, for those who ask for each once: a prime, so that it is no order of theirs.
+const STRIDE: usize = 7_919;
+
 /// Makes the requests of a connection.
 struct Asking {
     catalogue: Rc<Catalogue>,
     what: What,
+    /// This connection's places in an order of all streams.
+    turns: StepBy<RangeFrom<usize>>,
     random: Random,
     text: String,
 }
 
 impl Asking {
-    /// The next request.
-    fn next(&mut self) -> anyhow::Result<&[u8]> {
+    /// The next request; `None` when there is nothing more to ask for.
+    fn next(&mut self) -> anyhow::Result<Option<&[u8]>> {
         let projects = self.catalogue.projects.len();
+        let turn = if self.what == What::ReadOnce { self.turn() } else { Some((0, 0)) };
+        let Some((turn_project, turn_stream)) = turn else { return Ok(None) };
         let place = match self.what {
+            What::ReadOnce => turn_project,
             // Projects of either algorithm alternate.
             What::MintHs256 => self.random.below(projects.div_ceil(2)) * 2,
             What::MintEd25519 => self.random.below(projects / 2) * 2 + 1,
             What::Read | What::List | What::Create => self.random.below(projects),
         };
         let project = self.catalogue.projects.get(place).context("no project of this kind")?;
-        let stream = project.streams.get(self.random.below(project.streams.len())).context("no stream")?;
+        let chosen = match self.what {
+            What::ReadOnce => turn_stream,
+            _ => self.random.below(project.streams.len()),
+        };
+        let stream = project.streams.get(chosen).context("no stream")?;
         let (method, path, body) = match self.what {
-            What::Read => ("GET", format!("/v1/streams/{stream}"), String::new()),
+            What::Read | What::ReadOnce => ("GET", format!("/v1/streams/{stream}"), String::new()),
             What::List => ("GET", "/v1/streams?limit=25".to_owned(), String::new()),
             What::Create => {
                 let name = format!(r#"{{"name":"Created {:016x}"}}"#, self.random.next());
@@ -167,7 +184,16 @@ impl Asking {
             write!(self.text, "Content-Type: application/json\r\nContent-Length: {}\r\n", body.len())?;
         }
         write!(self.text, "\r\n{body}")?;
-        Ok(self.text.as_bytes())
+        Ok(Some(self.text.as_bytes()))
+    }
+
+    /// The project and the stream in it whose turn it is. Projects have equally many streams.
+    fn turn(&mut self) -> Option<(usize, usize)> {
+        let projects = self.catalogue.projects.len();
+        let each = self.catalogue.projects.first()?.streams.len();
+        let turn = self.turns.next().filter(|turn| *turn < projects * each)?;
+        // A step that has no factor in common with the streams of a project comes by all of them.
+        Some((turn % projects, (turn / projects).wrapping_mul(STRIDE) % each))
     }
 }
 
@@ -209,16 +235,41 @@ mod tests {
         };
         let catalogue = Rc::new(Catalogue { projects: vec![project("a"), project("b"), project("c")] });
         for (what, allowed) in [(What::MintHs256, "ac"), (What::MintEd25519, "b"), (What::Read, "abc")] {
-            let mut asking =
-                Asking { catalogue: Rc::clone(&catalogue), what, random: Random(7), text: String::new() };
+            let mut asking = asking(&catalogue, what, (0..).step_by(1));
             let mut seen = std::collections::BTreeSet::new();
             for _ in 0..100 {
-                let request = String::from_utf8(asking.next().unwrap().to_vec()).unwrap();
+                let request = String::from_utf8(asking.next().unwrap().unwrap().to_vec()).unwrap();
                 let name = request.split("/v1/streams/str-").nth(1).unwrap().chars().next().unwrap();
                 assert!(request.contains(&format!("X-Pulse-Key: key-{name}\r\n")), "{request}");
                 seen.insert(name);
             }
             assert_eq!(seen.into_iter().collect::<String>(), allowed);
         }
+    }
+    #[test]
+    fn each_stream_is_asked_for_once_by_all_connections_together() {
+        let project = |name: usize| Project {
+            public: format!("key-{name}"),
+            secret: "s".to_owned(),
+            streams: (0..10).map(|n| format!("str-{name}-{n}")).collect(),
+        };
+        let catalogue = Rc::new(Catalogue { projects: (0..3).map(project).collect() });
+        let mut seen = Vec::new();
+        for connection in 0..4 {
+            let mut asking = asking(&catalogue, What::ReadOnce, (connection..).step_by(4));
+            while let Some(request) = asking.next().unwrap() {
+                let request = String::from_utf8(request.to_vec()).unwrap();
+                let id = request.split("/v1/streams/").nth(1).unwrap().split(' ').next().unwrap();
+                seen.push(id.to_owned());
+            }
+        }
+        seen.sort();
+        let mut all: Vec<_> = catalogue.projects.iter().flat_map(|project| project.streams.clone()).collect();
+        all.sort();
+        assert_eq!(seen, all);
+    }
+
+    fn asking(catalogue: &Rc<Catalogue>, what: What, turns: StepBy<RangeFrom<usize>>) -> Asking {
+        Asking { catalogue: Rc::clone(catalogue), what, turns, random: Random(7), text: String::new() }
     }
 }

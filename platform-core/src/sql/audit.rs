@@ -104,7 +104,7 @@ pub async fn append(tx: &mut Tx, entry: &Entry) -> Result<(), Error> {
     .bind(entry.address.map(|address| address.to_string()))
     .bind(entry.request_id.as_ref())
     .bind(entry.created_at);
-    tx.execute(insert).await.map(drop)
+    tx.execute_later(insert).await
 }
 
 /// Which rows. What is `None` does not matter.

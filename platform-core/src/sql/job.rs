@@ -20,6 +20,8 @@ pub type BoxFuture<'t, T> = Pin<Box<dyn Future<Output = T> + Send + 't>>;
 pub(super) enum Ran {
     /// It wants to be committed.
     Done,
+    /// The same, and its savepoint was already exchanged for the next job's. See [`Tx::end_job`].
+    Ended,
     /// It failed, and is to be rolled back.
     Failed,
     /// Another transaction was in its way.
@@ -60,14 +62,26 @@ where
     fn run<'t>(&'t mut self, tx: &'t mut Tx) -> BoxFuture<'t, Ran> {
         Box::pin(async move {
             let ran = timeout(self.limit, survive(|| (self.work)(tx, &self.input))).await;
-            let spoiled = tx.take_spoiled();
             let outcome = match ran {
                 Ok(Ok(outcome)) => outcome,
                 Ok(Err(Panicked)) => Err(Error::Panicked.into()),
                 Err(_) => Err(Error::Timeout.into()),
             };
+            // Without the limit: what is told to have failed must not have ended well at the same moment.
+            let (outcome, done) = match outcome {
+                Ok(value) => match tx.end_job().await {
+                    Ok(true) => (Ok(value), Ran::Ended),
+                    Ok(false) => (Ok(value), Ran::Done),
+                    Err(error) => (Err(error.into()), Ran::Failed),
+                },
+                Err(error) => {
+                    tx.call_off();
+                    (Err(error), Ran::Failed)
+                }
+            };
+            let spoiled = tx.take_spoiled();
             let (outcome, ran) = match (outcome, spoiled) {
-                (Ok(value), None) => (Ok(value), Ran::Done),
+                (Ok(value), None) => (Ok(value), done),
                 // It went on after a failure, whose effects PostgreSQL has undone already.
                 (Ok(_), Some(Spoiled::Failed)) => (Err(Error::Aborted.into()), Ran::Failed),
                 (Ok(_), Some(Spoiled::Contended)) => (Err(Error::Aborted.into()), Ran::Contended),

@@ -37,6 +37,7 @@ mod config;
 mod db;
 mod error;
 mod job;
+mod later;
 mod lock;
 mod migrate;
 pub mod outbox;

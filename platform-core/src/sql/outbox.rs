@@ -63,23 +63,23 @@ pub(super) async fn insert(
     entity: Option<&Entity>,
     now: WallTime,
 ) -> Result<(), Error> {
-    let row = tx
-        .fetch_one(
-            query(
-                "INSERT INTO pulse_outbox \
-                 (event_id, type, created_at, organization_id, project_id, entity_kind, entity_id, data) \
-                 VALUES ($1, $2, $3, $4, $5, $6, $7, $8) RETURNING sequence",
-            )
-            .bind(event.map(|event| event.id))
-            .bind(event.map(|event| &event.kind))
-            .bind(now)
-            .bind(event.and_then(|event| event.organization_id))
-            .bind(event.and_then(|event| event.project_id))
-            .bind(entity.map(|entity| &*entity.kind))
-            .bind(entity.map(|entity| &*entity.id))
-            .bind(event.map(|event| event.data.get())),
-        )
-        .await?;
+    let insert = query(
+        "INSERT INTO pulse_outbox \
+         (event_id, type, created_at, organization_id, project_id, entity_kind, entity_id, data) \
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8)",
+    )
+    .bind(event.map(|event| event.id))
+    .bind(event.map(|event| &event.kind))
+    .bind(now)
+    .bind(event.and_then(|event| event.organization_id))
+    .bind(event.and_then(|event| event.project_id))
+    .bind(entity.map(|entity| &*entity.kind))
+    .bind(entity.map(|entity| &*entity.id))
+    .bind(event.map(|event| event.data.get()));
+    if tx.dialect() == Dialect::Sqlite {
+        return tx.announce_later(insert, entity).await;
+    }
+    let row = tx.fetch_one(insert.push(" RETURNING sequence")).await?;
     if let Some(entity) = entity {
         tx.announced.push(Announced { sequence: row.get(0)?, entity: entity.clone() });
     }

@@ -166,6 +166,55 @@ impl<'q> Query<'q> {
         self
     }
 
+    /// Another statement behind this one, whose parameters are counted on from this one's. SQLite only.
+    pub(super) fn then(mut self, next: &Query<'q>) -> Self {
+        let bound = self.values.len();
+        let text = self.sql.to_mut();
+        text.push_str("; ");
+        let mut pieces = next.sql.split('$');
+        text.push_str(pieces.next().unwrap_or_default());
+        for piece in pieces {
+            let digits = piece.bytes().take_while(u8::is_ascii_digit).count();
+            let (number, rest) = piece.split_at(digits);
+            text.push('$');
+            // A text in the statement may have the character too.
+            match number.parse::<usize>() {
+                Ok(number) => text.push_str(&(number + bound).to_string()),
+                Err(_) => text.push_str(number),
+            }
+            text.push_str(rest);
+        }
+        self.values.extend_from_slice(&next.values);
+        self
+    }
+
+    /// The same with its own copies of the parameters.
+    pub(super) fn into_owned(self) -> Query<'static> {
+        let owned = |value| match value {
+            Value::Text(text) => Value::Text(text.map(|text| Cow::Owned(text.into_owned()))),
+            Value::Integer(number) => Value::Integer(number),
+            Value::Bytes(bytes) => Value::Bytes(bytes.map(|bytes| Cow::Owned(bytes.into_owned()))),
+            Value::Bool(truth) => Value::Bool(truth),
+        };
+        Query { sql: self.sql, values: self.values.into_iter().map(owned).collect() }
+    }
+
+    /// Appends a statement that stands within this one, with its parameters. Nothing was bound before.
+    ///
+    /// ```
+    /// # use platform_core::sql::query;
+    /// let ids = query("SELECT id FROM stream WHERE project_id = $1").bind("prj_1");
+    /// let count = query("SELECT COUNT(*) FROM (").push_query(ids).push(")");
+    /// assert_eq!(count.sql(), "SELECT COUNT(*) FROM (SELECT id FROM stream WHERE project_id = $1)");
+    /// ```
+    #[must_use]
+    pub fn push_query(mut self, inner: Self) -> Self {
+        debug_assert!(self.values.is_empty(), "the inner statement's parameters are counted from 1");
+        self.sql.to_mut().push_str(&inner.sql);
+        self.values.extend(inner.values);
+        self
+    }
+
     /// The text.
     pub fn sql(&self) -> &str {
         &self.sql
@@ -211,5 +260,23 @@ fn text(sql: Cow<'static, str>) -> SqlStr {
 impl From<&'static str> for Query<'_> {
     fn from(sql: &'static str) -> Self {
         query(sql)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_statement_behind_another_counts_its_parameters_on() {
+        let first = query("INSERT INTO a VALUES ($1, $2)").bind("x").bind(1_i64);
+        let second = query("UPDATE b SET c = $2, d = '$', e = $1 WHERE f = $2").bind("y").bind(2_i64);
+        let both = first.then(&second).then(&query("RELEASE job"));
+        assert_eq!(
+            both.sql(),
+            "INSERT INTO a VALUES ($1, $2); UPDATE b SET c = $4, d = '$', e = $3 WHERE f = $4; RELEASE job"
+        );
+        let values = ["x".value(), 1_i64.value(), "y".value(), 2_i64.value()];
+        assert_eq!(both.into_owned().values, values);
     }
 }

@@ -5,6 +5,7 @@ use sqlx::SqlStr;
 use sqlx::pool::PoolConnection;
 
 use super::changes::Announced;
+use super::later::Later;
 use super::row::{Inner, Row};
 use super::sqlite::Lease;
 use super::{Error, Query};
@@ -24,9 +25,11 @@ pub enum Dialect {
 /// In a job, a statement that fails spoils the transaction: further ones get [`Error::Aborted`], and it does not commit,
 /// whatever the job returns. PostgreSQL is like that, and SQLite is made to be.
 pub struct Tx {
-    connection: Connection,
+    pub(super) connection: Connection,
     /// Whether a transaction is open, which a failing statement spoils.
-    writes: bool,
+    pub(super) writes: bool,
+    /// What waits for the next statement.
+    pub(super) later: Later,
     spoiled: Option<Spoiled>,
     /// What subscribers are told after the commit.
     pub(super) announced: Vec<Announced>,
@@ -48,7 +51,7 @@ pub(super) enum Spoiled {
 
 impl Tx {
     pub(super) fn reading(connection: Connection) -> Self {
-        Self { connection, writes: false, spoiled: None, announced: Vec::new() }
+        Self { connection, writes: false, spoiled: None, later: Later::default(), announced: Vec::new() }
     }
 
     pub(super) fn writing(connection: Connection) -> Self {
@@ -71,6 +74,7 @@ impl Tx {
     pub async fn execute<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<u64, Error> {
         let query = query.into();
         self.ready()?;
+        self.catch_up().await?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -94,6 +98,7 @@ impl Tx {
     pub async fn fetch_optional<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<Option<Row>, Error> {
         let query = query.into();
         self.ready()?;
+        self.catch_up().await?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -126,6 +131,7 @@ impl Tx {
     pub async fn fetch_all<'q>(&mut self, query: impl Into<Query<'q>>) -> Result<Vec<Row>, Error> {
         let query = query.into();
         self.ready()?;
+        self.catch_up().await?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -160,6 +166,7 @@ impl Tx {
     /// Several statements without parameters, for migrations.
     pub(super) async fn script(&mut self, sql: SqlStr) -> Result<(), Error> {
         self.ready()?;
+        self.catch_up().await?;
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => sqlx::raw_sql(sql).execute(connection.get()?).await.map(drop),
             Connection::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
@@ -185,11 +192,11 @@ impl Tx {
         self.connection
     }
 
-    fn ready(&self) -> Result<(), Error> {
+    pub(super) fn ready(&self) -> Result<(), Error> {
         if self.spoiled.is_some() { Err(Error::Aborted) } else { Ok(()) }
     }
 
-    fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, Error> {
+    pub(super) fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, Error> {
         result.map_err(|error| {
             let error = Error::from(error);
             if self.writes {

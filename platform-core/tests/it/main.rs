@@ -8,6 +8,7 @@ mod audit;
 mod changes;
 mod durability;
 mod group_commit;
+mod later;
 mod lock;
 mod migrations;
 mod outbox;

@@ -313,6 +313,17 @@ impl Tx for MemoryTx {
         ready(self.insert(table, row))
     }
 
+    fn append_row(
+        &mut self,
+        table: &'static Table,
+        row: Row,
+    ) -> impl Future<Output = Result<(), Error>> + Send {
+        let added = self.insert(table, row);
+        ready(added.and_then(|added| {
+            if added { Ok(()) } else { Err(Error::internal(format!("{} has such a row", table.name))) }
+        }))
+    }
+
     fn select_rows(&mut self, select: Select) -> impl Future<Output = Result<Vec<Row>, Error>> + Send {
         ready(self.select(&select))
     }

@@ -4,6 +4,7 @@
 //! the columns of the records, and a unique index `{table}_{key}` for each thing that is unique; a test compares them.
 
 mod announce;
+mod packed;
 #[cfg(test)]
 mod plans;
 mod statement;
@@ -92,14 +93,25 @@ impl From<sql::Error> for Error {
 
 impl Tx for sql::Tx {
     async fn insert_row(&mut self, table: &'static Table, row: Row) -> Result<bool, Error> {
-        Ok(self.execute(statement::insert(table, row)).await? == 1)
+        Ok(self.execute(statement::insert(table, row).push(" ON CONFLICT DO NOTHING")).await? == 1)
+    }
+
+    async fn append_row(&mut self, table: &'static Table, row: Row) -> Result<(), Error> {
+        Ok(self.execute_later(statement::insert(table, row)).await?)
     }
 
     async fn select_rows(&mut self, select: Select) -> Result<Vec<Row>, Error> {
-        let table = select.table;
+        let (table, limit) = (select.table, select.limit);
         let Some(query) = statement::select(select)? else { return Ok(Vec::new()) };
-        let rows = self.fetch_all(query).await?;
-        rows.iter().map(|row| values(table, row)).collect()
+        // One row is an answer of its own: nobody waits for the statement to say that there are no more.
+        if limit == 1 {
+            return self.fetch_optional(query).await?.iter().map(|row| values(table, row)).collect();
+        }
+        if self.dialect() == Dialect::Sqlite && packed::fits(table) {
+            let row = self.fetch_one(packed::pack(table, query)).await?;
+            return packed::unpack(table, row.text(0)?);
+        }
+        self.fetch_all(query).await?.iter().map(|row| values(table, row)).collect()
     }
 
     async fn update_rows(

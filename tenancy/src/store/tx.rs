@@ -21,6 +21,14 @@ pub trait Tx: Send {
         row: Row,
     ) -> impl Future<Output = Result<bool, Error>> + Send;
 
+    /// Adds a row that nothing can be in the way of, as what is unique in it is random. It may be done together with what
+    /// comes next; where it fails, the transaction does.
+    fn append_row(
+        &mut self,
+        table: &'static Table,
+        row: Row,
+    ) -> impl Future<Output = Result<(), Error>> + Send;
+
     /// The rows that are asked for.
     fn select_rows(&mut self, select: Select) -> impl Future<Output = Result<Vec<Row>, Error>> + Send;
 
@@ -109,6 +117,11 @@ pub trait Tx: Send {
     /// Adds a record; `false` if it is there already.
     fn insert_new<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<bool, Error>> + Send {
         async move { self.insert_row(R::TABLE, record.to_row()).await }
+    }
+
+    /// Adds a record that nothing can be in the way of. See [`append_row`](Self::append_row).
+    fn append<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<(), Error>> + Send {
+        self.append_row(R::TABLE, record.to_row())
     }
 
     /// The record with this id.

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 
 use crate::sql::changes::Hub;
 use crate::sql::job::{Job, Ran};
+use crate::sql::later::NEXT_JOB;
 use crate::sql::tx::Connection;
 use crate::sql::{Error, Tx};
 
@@ -144,11 +145,12 @@ async fn group(
 /// Runs a job in a savepoint of its own. `fresh` says whether the one that is open has nothing in it.
 async fn one(tx: &mut Tx, job: &mut dyn Job, fresh: &mut bool) -> Result<(), Error> {
     if !*fresh {
-        tx.control("RELEASE job; SAVEPOINT job").await?;
+        tx.control(NEXT_JOB).await?;
     }
     let announced = tx.announced.len();
     *fresh = match job.run(tx).await {
         Ran::Done => false,
+        Ran::Ended => true,
         Ran::Failed | Ran::Contended => {
             tx.announced.truncate(announced);
             tx.control("ROLLBACK TO job").await?;

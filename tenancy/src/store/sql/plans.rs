@@ -46,6 +46,10 @@ impl Tx for Explained<'_> {
         self.tx.insert_row(table, row).await
     }
 
+    async fn append_row(&mut self, table: &'static Table, row: Row) -> Result<(), Error> {
+        self.tx.append_row(table, row).await
+    }
+
     async fn select_rows(&mut self, select: Select) -> Result<Vec<Row>, Error> {
         if let Some(query) = statement::select(select.clone())? {
             self.note(&query).await?;

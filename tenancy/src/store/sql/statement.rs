@@ -30,7 +30,7 @@ pub(super) fn insert(table: &'static Table, row: Row) -> Query<'static> {
         }
         insert = insert.push_bind(bound(value, column.kind));
     }
-    insert.push(") ON CONFLICT DO NOTHING")
+    insert.push(")")
 }
 
 /// `None` where no row can meet the conditions.
