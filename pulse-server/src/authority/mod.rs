@@ -91,6 +91,8 @@ pub struct Resume {
     pub terms: Terms,
     /// When it was opened, in seconds since 1970.
     pub opened: u64,
+    /// Who asks.
+    pub remote: SocketAddr,
 }
 
 /// What was granted.

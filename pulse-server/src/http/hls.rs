@@ -119,7 +119,7 @@ impl Viewer<'_> {
     /// Goes on with a session that this process does not know, if the authority agrees.
     async fn resume(&self, head: &Head, unknown: &Unknown) -> Result<Renditions, Problem> {
         let app = self.app;
-        let ask = unknown.ask(self.stream.clone());
+        let ask = unknown.ask(self.stream.clone(), head.remote);
         let admitted = app.admit(|authority| authority.resume(ask)).await;
         let (grant, mut hold) =
             admitted.map_err(|refusal| denied(app, self.stream, head.remote, &refusal))?;

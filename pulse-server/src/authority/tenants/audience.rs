@@ -9,6 +9,7 @@ use tenancy::revocation::Tag;
 
 use super::denied;
 use crate::authority::{Denied, DeniedCode, Guard, Seat};
+use crate::network::Network;
 
 /// The viewers of all organizations on this server. A viewer takes about 60 bytes, one without an id nothing.
 #[derive(Debug, Default)]
@@ -19,6 +20,8 @@ struct House {
     taken: i64,
     /// Viewers who say who they are, and how often they watch the same stream: they count once for each.
     known: HashMap<Tag, u32>,
+    /// Of those who do not, how many come from one network.
+    unknown: HashMap<Network, i64>,
 }
 
 impl Audience {
@@ -39,8 +42,32 @@ pub(super) struct Place {
     pub(super) organization_id: OrganizationId,
     /// Who watches, and what: the tag is of a viewer's id and a stream.
     pub(super) viewer: Option<Tag>,
+    /// From where.
+    pub(super) network: Network,
     /// How many places there are.
     pub(super) limit: Option<i64>,
+}
+
+/// Places that one network may have of any plan. Of a larger one it may have half.
+const SMALL: i64 = 50;
+
+impl Place {
+    /// Whether there is a place in this house, which knows the viewer or not.
+    fn room(&self, house: Option<&House>, limit: i64) -> Result<(), Denied> {
+        let taken = house.map_or(0, |house| house.taken);
+        if taken >= limit {
+            let why = format!("the plan of {} allows {limit} viewers at once", self.organization_id);
+            return Err(denied(DeniedCode::LimitReached, why));
+        }
+        // Those who say who they are have tokens that the tenant gave to each.
+        let share = if self.viewer.is_some() { limit } else { SMALL.max(limit / 2) };
+        let there = house.and_then(|house| house.unknown.get(&self.network)).copied().unwrap_or(0);
+        if there >= share {
+            let why = format!("one address has {there} of the places of {} already", self.organization_id);
+            return Err(denied(DeniedCode::LimitReached, why));
+        }
+        Ok(())
+    }
 }
 
 impl fmt::Debug for Place {
@@ -52,17 +79,16 @@ impl fmt::Debug for Place {
 impl Seat for Place {
     fn take(&self) -> Result<Guard, Denied> {
         let mut houses = self.audience.houses();
-        let taken = houses.get(&self.organization_id).map_or(0, |house| house.taken);
         let known = |house: &House| self.viewer.is_some_and(|viewer| house.known.contains_key(&viewer));
         let counted = houses.get(&self.organization_id).is_some_and(known);
-        if let Some(limit) = self.limit.filter(|limit| !counted && taken >= *limit) {
-            let why = format!("the plan of {} allows {limit} viewers at once", self.organization_id);
-            return Err(denied(DeniedCode::LimitReached, why));
+        if let Some(limit) = self.limit.filter(|_| !counted) {
+            self.room(houses.get(&self.organization_id), limit)?;
         }
         let house = houses.entry(self.organization_id).or_default();
         house.taken += i64::from(!counted);
-        if let Some(viewer) = self.viewer {
-            *house.known.entry(viewer).or_default() += 1;
+        match self.viewer {
+            Some(viewer) => *house.known.entry(viewer).or_default() += 1,
+            None => *house.unknown.entry(self.network).or_default() += 1,
         }
         Ok(Guard::new(Taken(self.clone())))
     }
@@ -73,10 +99,10 @@ struct Taken(Place);
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let Place { audience, organization_id, viewer, .. } = &self.0;
+        let Place { audience, organization_id, viewer, network, .. } = &self.0;
         let mut houses = audience.houses();
         let Some(house) = houses.get_mut(organization_id) else { return };
-        let last = match viewer.and_then(|viewer| house.known.get_mut(&viewer)) {
+        let last = match viewer.as_ref().and_then(|viewer| house.known.get_mut(viewer)) {
             None => true,
             Some(times) => {
                 *times -= 1;
@@ -85,7 +111,19 @@ impl Drop for Taken {
         };
         if last {
             house.taken -= 1;
-            viewer.map(|viewer| house.known.remove(&viewer));
+        }
+        match viewer {
+            Some(viewer) if last => drop(house.known.remove(viewer)),
+            Some(_) => {}
+            None => {
+                let left = house.unknown.get_mut(network).map_or(0, |there| {
+                    *there -= 1;
+                    *there
+                });
+                if left == 0 {
+                    house.unknown.remove(network);
+                }
+            }
         }
         if house.taken == 0 {
             houses.remove(organization_id);
@@ -102,8 +140,21 @@ mod tests {
             audience: Arc::clone(audience),
             organization_id: OrganizationId::from_uuid(1),
             viewer: viewer.map(Tag),
+            network: Network::of("192.0.2.1".parse().unwrap()),
             limit: Some(limit),
         }
+    }
+
+    #[test]
+    fn one_address_does_not_fill_a_large_plan_with_viewers_whom_nobody_knows() {
+        let audience = Arc::default();
+        let taken: Vec<_> = (0..1_000).map_while(|_| place(&audience, None, 400).take().ok()).collect();
+        assert_eq!(taken.len(), 200);
+        assert!(place(&audience, Some(7), 400).take().is_ok(), "a viewer with a token of its own");
+        let network = Network::of("192.0.2.2".parse().unwrap());
+        assert!(Place { network, ..place(&audience, None, 400) }.take().is_ok());
+        drop(taken);
+        assert!(audience.houses().is_empty());
     }
 
     #[test]

@@ -32,7 +32,10 @@ pub(super) async fn follow(shared: Weak<Shared>, mut changes: Changes) {
         let Some(shared) = shared.upgrade() else { return };
         match change {
             Some(change) => waiting.add(&shared, change),
-            None => shared.end_expired().await,
+            None => {
+                shared.end_expired().await;
+                shared.minting.sweep();
+            }
         }
         waiting.work_off(&shared).await;
     }

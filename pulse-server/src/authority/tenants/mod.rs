@@ -11,6 +11,7 @@ mod audience;
 mod follow;
 mod leases;
 mod metering;
+mod minting;
 mod publish;
 mod terms;
 mod watch;
@@ -30,6 +31,7 @@ use active::Active;
 use allowance::Allowance;
 use audience::Audience;
 use leases::Leases;
+use minting::Minting;
 
 /// Revocations waiting to be carried out.
 const PENDING_REVOCATIONS: usize = 1024;
@@ -46,6 +48,7 @@ struct Shared {
     audience: Arc<Audience>,
     allowance: Allowance,
     leases: Arc<Leases>,
+    minting: Minting,
     revoked: mpsc::Sender<Revocation>,
 }
 
@@ -58,12 +61,14 @@ impl Tenants {
         let changes: Changes = api.db.changes().await?;
         let (revoked, revocations) = mpsc::channel(PENDING_REVOCATIONS);
         let (leases, leaving) = Leases::new(node);
+        let minting = Minting::new(api.config().limits.sessions_per_address);
         let shared = Arc::new(Shared {
             api,
             active: Arc::default(),
             audience: Arc::default(),
             allowance: Allowance::default(),
             leases,
+            minting,
             revoked,
         });
         tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));

@@ -18,6 +18,7 @@ use super::{Shared, denied, refused};
 use crate::authority::{
     Denied, DeniedCode, Grant, Guard, RenditionId, Renditions, Resume, Seat, Terms, View,
 };
+use crate::network::Network;
 use crate::stream_id::StreamId;
 
 /// What a viewer was found to be.
@@ -31,6 +32,7 @@ struct Admitted {
 impl Shared {
     /// Decides on an HLS session.
     pub(super) async fn view(self: Arc<Self>, ask: View, now: WallTime) -> Result<Grant, Denied> {
+        self.minting.count(Network::of(ask.remote.ip()))?;
         let (grant, place) = self.watch(&ask, now).await?;
         Ok(Grant { seat: Some(Arc::new(place)), ..grant })
     }
@@ -59,7 +61,8 @@ impl Shared {
             }
         };
         self.bytes_left(&admission)?;
-        Ok(self.seated(ask.stream.clone(), &admission, &admitted, used))
+        let network = Network::of(ask.remote.ip());
+        Ok(self.seated(ask.stream.clone(), network, &admission, &admitted, used))
     }
 
     /// Decides on a session that this process does not know.
@@ -88,13 +91,15 @@ impl Shared {
             renditions: Renditions::ALL,
             expires_in: None,
         };
-        let (grant, place) = self.seated(ask.stream, &admission, &admitted, used);
+        let network = Network::of(ask.remote.ip());
+        let (grant, place) = self.seated(ask.stream, network, &admission, &admitted, used);
         Ok(Grant { seat: Some(Arc::new(place)), ..grant })
     }
 
     fn seated(
         &self,
         stream: StreamId,
+        network: Network,
         admission: &Admission,
         admitted: &Admitted,
         used: super::active::Used,
@@ -107,6 +112,7 @@ impl Shared {
             audience: Arc::clone(&self.audience),
             organization_id: admission.organization_id(),
             viewer,
+            network,
             limit: admission.tenant.limit(Resource::ConcurrentViewers),
         };
         (grant, place)

@@ -7,6 +7,7 @@
 mod handle;
 
 use std::collections::{HashMap, VecDeque};
+use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
@@ -132,8 +133,8 @@ pub struct Unknown {
 
 impl Unknown {
     /// The question to the authority.
-    pub fn ask(&self, stream: StreamId) -> Resume {
-        Resume { stream, terms: self.fields.terms, opened: self.fields.opened.into() }
+    pub fn ask(&self, stream: StreamId, remote: SocketAddr) -> Resume {
+        Resume { stream, terms: self.fields.terms, opened: self.fields.opened.into(), remote }
     }
 }
 
@@ -457,7 +458,7 @@ mod tests {
         let Ok(Checked::Unknown(unknown)) = after.check(&stream("show"), handle.as_str(), true) else {
             panic!("it is not known")
         };
-        assert_eq!(unknown.ask(stream("show")).terms, grant("show").terms);
+        assert_eq!(unknown.ask(stream("show"), "127.0.0.1:1".parse().unwrap()).terms, grant("show").terms);
         assert_eq!(after.adopt(&unknown, grant("show"), true), Ok(renditions));
         assert!(
             matches!(after.check(&stream("show"), handle.as_str(), true), Ok(Checked::Known(shown)) if shown == renditions)

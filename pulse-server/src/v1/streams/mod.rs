@@ -135,6 +135,7 @@ async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stre
         search: search.clone(),
         playback_policy: *playback_policy,
         latency_mode: *latency_mode,
+        ..StreamFilter::default()
     };
     let request = list.page(keys)?;
     let page = stream::list(&mut ctx.reader().await?, &ctx.call, project_id, &filter, request).await?;
