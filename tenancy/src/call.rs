@@ -48,6 +48,7 @@ impl Tenancy {
             now,
             address: None,
             request_id: None,
+            operator: None,
             noted: Noted::default(),
         }
     }
@@ -75,6 +76,8 @@ pub struct Call {
     pub address: Option<IpAddr>,
     /// The request's id, for the audit log.
     pub request_id: Option<String>,
+    /// Which person acts as [`Principal::Operator`], for the audit log; `None` at the command line.
+    pub operator: Option<UserId>,
     noted: Noted,
 }
 
@@ -91,6 +94,21 @@ impl Call {
     #[must_use]
     pub fn by(&self, principal: Principal) -> Self {
         Self { principal, ..self.clone() }
+    }
+
+    /// The same call as the server's operator's, by a person who is one: what they do for others than themselves, in
+    /// organizations of which they are no member.
+    ///
+    /// # Errors
+    ///
+    /// See [`operator`](crate::authority::operator).
+    pub fn as_operator(&self) -> Result<Self, Error> {
+        crate::authority::operator(self)?;
+        let operator = match &self.principal {
+            Principal::User(user) => Some(user.id),
+            _ => self.operator,
+        };
+        Ok(Self { operator, ..self.by(Principal::Operator) })
     }
 
     /// The same call, of which it is noted what the gate lets it through to. Clones note in the same place.
@@ -144,7 +162,7 @@ impl Call {
         let (actor_kind, actor_id) = match &self.principal {
             Principal::User(user) => (ActorKind::User, Some(user.id.to_string())),
             Principal::Key(key) => (ActorKind::Key, Some(key.id.to_string())),
-            Principal::Operator => (ActorKind::Operator, None),
+            Principal::Operator => (ActorKind::Operator, self.operator.map(|id| id.to_string())),
             Principal::Anonymous | Principal::System => (ActorKind::System, None),
         };
         tx.audit(AuditEntry {

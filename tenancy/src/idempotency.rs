@@ -82,7 +82,10 @@ impl Repeatable {
         let (principal, payer) = match &call.principal {
             Principal::User(user) => (user.id.to_string(), user.id.to_string()),
             Principal::Key(key) => (key.id.to_string(), key.organization_id.to_string()),
-            Principal::Operator => ("operator".to_owned(), "operator".to_owned()),
+            Principal::Operator => {
+                let who = call.operator.map_or_else(|| "operator".to_owned(), |id| format!("operator {id}"));
+                (who.clone(), who)
+            }
             Principal::Anonymous | Principal::System => return None,
         };
         let scope = [principal.as_str(), method, path, key].join("\n");

@@ -101,6 +101,10 @@ pub async fn create<T: Tx>(
     let close = vec![set("closed_at", call.now)];
     let mut replaced = open.clone();
     replaced.push(is("email_key", key.clone()));
+    if let Some(open) = tx.find::<Invitation>(replaced.clone()).await? {
+        // Nobody takes back what they could not have given.
+        may_grant(access.role, open.role)?;
+    }
     tx.update::<Invitation>(replaced, close).await?;
     let mut counted = open;
     counted.push(at_least("expires_at", call.now));
@@ -167,6 +171,28 @@ pub async fn list<T: Tx>(
     page(tx, filter, request, |invitation: &Invitation| invitation.id).await
 }
 
+/// Takes the open invitations back that somebody has sent and could not send any more as `now`; `None`: who has left.
+pub(crate) async fn withdraw<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    organization_id: OrganizationId,
+    inviter: UserId,
+    now: Option<Role>,
+) -> Result<(), Error> {
+    let open = vec![is("organization_id", organization_id), is("invited_by", inviter), null("closed_at")];
+    for invitation in tx.list::<Invitation>(open, MAX_OPEN).await? {
+        let could = now.is_some_and(|role| {
+            Permission::MembersManage.granted_to(role) && may_grant(Some(role), invitation.role).is_ok()
+        });
+        if !could {
+            let this = vec![is("id", invitation.id), null("closed_at")];
+            tx.update::<Invitation>(this, vec![set("closed_at", call.now)]).await?;
+            call.record(tx, "invitation.revoked", about(organization_id, invitation.id), &[]).await?;
+        }
+    }
+    Ok(())
+}
+
 /// Takes an invitation back.
 ///
 /// # Errors
@@ -178,8 +204,11 @@ pub async fn revoke<T: Tx>(
     organization_id: OrganizationId,
     id: InvitationId,
 ) -> Result<(), Error> {
-    authorize(tx, call, Permission::MembersManage, Target::Organization(organization_id)).await?;
+    let access =
+        authorize(tx, call, Permission::MembersManage, Target::Organization(organization_id)).await?;
     let filter = vec![is("id", id), is("organization_id", organization_id), null("closed_at")];
+    let open: Invitation = tx.find(filter.clone()).await?.ok_or(Error::NotFound)?;
+    may_grant(access.role, open.role)?;
     if tx.update::<Invitation>(filter, vec![set("closed_at", call.now)]).await? == 0 {
         return Err(Error::NotFound);
     }

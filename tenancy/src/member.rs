@@ -10,7 +10,7 @@ use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
 use crate::store::{Entity, Tx, is, one_of, record, set};
 use crate::user::User;
-use crate::{Call, Error, MemberId, UserId, organization};
+use crate::{Call, Error, MemberId, UserId, invitation, organization};
 
 /// Members of an organization, 1,000.
 pub const MAX_MEMBERS: u32 = 1_000;
@@ -138,6 +138,7 @@ pub async fn change_role<T: Tx>(
     if tx.update::<Member>(filter, vec![set("role", role)]).await? == 0 {
         return Err(Error::refused(STATE, "The member was changed meanwhile; look again."));
     }
+    invitation::withdraw(tx, call, organization_id, member.user_id, Some(role)).await?;
     call.record(tx, "member.role_changed", about(organization_id, id), &["role"]).await?;
     Ok(Member { role, ..member })
 }
@@ -169,6 +170,7 @@ pub async fn remove<T: Tx>(
     if tx.delete::<Member>(vec![is("id", id), is("role", member.role)], 1).await? == 0 {
         return Err(Error::refused(STATE, "The member was changed meanwhile; look again."));
     }
+    invitation::withdraw(tx, call, organization_id, member.user_id, None).await?;
     call.record(tx, "member.removed", about(organization_id, id), &[]).await
 }
 

@@ -154,14 +154,19 @@ pub async fn delete<T: Tx>(tx: &mut T, call: &Call, id: OrganizationId) -> Resul
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] when it was not deleted in the last 30 days.
+/// [`Error::NotFound`] when it was not deleted in the last 30 days; [`Error::Refused`] when no owner of it is left.
 pub async fn restore<T: Tx>(tx: &mut T, call: &Call, id: OrganizationId) -> Result<Organization, Error> {
     authority::operator(call)?;
+    let owners = vec![is("organization_id", id), is("role", Role::Owner)];
+    let ownerless = tx.find::<Member>(owners).await?.is_none();
     let since = call.now.minus(retention::KEPT);
     let filter = vec![is("id", id), at_least("deleted_at", since)];
     let assign = vec![clear("deleted_at"), set("updated_at", call.now)];
     if tx.update::<Organization>(filter, assign).await? == 0 {
         return Err(Error::NotFound);
+    }
+    if ownerless {
+        return Err(Error::refused(STATE, "Its owners were erased, so that nobody could reach it."));
     }
     call.record(tx, "organization.restored", about(id), &[]).await?;
     tx.get(id).await?.ok_or(Error::NotFound)

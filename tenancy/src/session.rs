@@ -175,7 +175,7 @@ pub async fn refresh<T: Tx>(tx: &mut T, call: &Call, token: &Secret) -> Result<R
     if session.generation == generation + 1 && call.now.since(session.rotated_at) <= REPLAY {
         return tokens(call, &session, generation + 1).map(|tokens| Refresh::Tokens(Box::new(tokens)));
     }
-    end(tx, call, &session, "session.replayed").await?;
+    end(tx, &by_token(call, &session), &session, "session.replayed").await?;
     Ok(Refresh::Refused)
 }
 
@@ -253,9 +253,14 @@ pub async fn logout_by_token<T: Tx>(tx: &mut T, call: &Call, token: &Secret) -> 
     let Some((id, generation, mac)) = parse(token) else { return Ok(()) };
     let Some(session) = tx.get::<Session>(id).await? else { return Ok(()) };
     if call.keys().verify(DataKey::RefreshToken, &signed(&session, generation), &mac) {
-        end(tx, call, &session, "session.ended").await?;
+        end(tx, &by_token(call, &session), &session, "session.ended").await?;
     }
     Ok(())
+}
+
+/// A call by whoever has a login's refresh token. In the audit log it is the person's, so that their erasure finds it.
+fn by_token(call: &Call, session: &Session) -> Call {
+    call.by(Principal::User(UserPrincipal { id: session.user_id, session_id: session.id, is_admin: false }))
 }
 
 /// The logins of the person who asks that have not ended.

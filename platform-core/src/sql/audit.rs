@@ -124,6 +124,8 @@ pub struct Filter {
     pub from: Option<WallTime>,
     /// Before.
     pub until: Option<WallTime>,
+    /// Without what operators of the server did.
+    pub without_operators: bool,
 }
 
 impl Filter {
@@ -149,6 +151,9 @@ impl Filter {
         }
         if let Some(until) = self.until {
             query = query.push(" AND created_at < ").push_bind(until);
+        }
+        if self.without_operators {
+            query = query.push(" AND actor_kind <> ").push_bind(ActorKind::Operator.as_str());
         }
         query
     }

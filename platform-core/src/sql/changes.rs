@@ -1,8 +1,9 @@
 //! What has changed, for caches.
 //!
-//! Rows of the [outbox] that name an [`Entity`] say: what you know of it is old. Subscribers get them
+//! Rows of the [outbox] that name an [`Entity`] say: what you know of it is old. Who wants to hear of it gets them
 //!
-//! - from this process right after the commit,
+//! - from this process right after the commit: an observer ([`Db::observe`](super::Db::observe)) before whoever wrote is
+//!   answered, so that nobody finds in a cache what they have just changed; a subscriber ([`Changes`]) at some time after,
 //! - from others on the same PostgreSQL by polling, which a notification starts at once. Rows are seen as soon as they are
 //!   committed, whatever older transactions are still open.
 //!
@@ -11,6 +12,7 @@
 
 use std::borrow::Cow;
 use std::collections::{HashSet, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Mutex, PoisonError};
 
 use tokio::sync::broadcast;
@@ -81,6 +83,9 @@ pub enum FlushCause {
     Disconnected,
 }
 
+/// Somebody who is told of each change. Everybody's writes wait for it, so it is quick, and it does not ask the database.
+pub(super) type Observer = Box<dyn Fn(&Change) + Send>;
+
 /// A subscription.
 #[derive(Debug)]
 pub struct Changes(broadcast::Receiver<Change>);
@@ -111,6 +116,7 @@ pub(super) struct Hub {
 struct State {
     /// `None` once the database is closed.
     sender: Option<broadcast::Sender<Change>>,
+    observers: Vec<Observer>,
     recent: HashSet<i64>,
     order: VecDeque<i64>,
 }
@@ -118,7 +124,12 @@ struct State {
 impl Hub {
     pub(super) fn new() -> Self {
         let sender = Some(broadcast::Sender::new(BACKLOG));
-        Self { state: Mutex::new(State { sender, recent: HashSet::new(), order: VecDeque::new() }) }
+        let state = State { sender, observers: Vec::new(), recent: HashSet::new(), order: VecDeque::new() };
+        Self { state: Mutex::new(state) }
+    }
+
+    pub(super) fn observe(&self, observer: Observer) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).observers.push(observer);
     }
 
     pub(super) fn subscribe(&self) -> Changes {
@@ -132,35 +143,43 @@ impl Hub {
         )
     }
 
-    /// Tells subscribers of what they have not been told.
+    /// Tells observers and subscribers of what they have not been told. When it returns, observers know of all of it: also of
+    /// what the poll has found first, as that tells them under the same lock.
     pub(super) fn publish(&self, announced: Vec<Announced>) {
         if announced.is_empty() {
             return;
         }
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         for Announced { sequence, entity } in announced {
-            if state.remember(sequence)
-                && let Some(sender) = &state.sender
-            {
-                // Without subscribers there is nobody to tell.
-                let _ = sender.send(Change::Entity { sequence, entity });
+            if state.remember(sequence) {
+                state.tell(Change::Entity { sequence, entity });
             }
         }
     }
 
     pub(super) fn flush(&self, cause: FlushCause) {
-        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(sender) = &state.sender {
-            let _ = sender.send(Change::Flush(cause));
-        }
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).tell(Change::Flush(cause));
     }
 
     pub(super) fn close(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).sender = None;
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.sender = None;
+        state.observers.clear();
     }
 }
 
 impl State {
+    fn tell(&self, change: Change) {
+        for observer in &self.observers {
+            // One that panics must not take the task down that writes for everybody.
+            let _ = catch_unwind(AssertUnwindSafe(|| observer(&change)));
+        }
+        if let Some(sender) = &self.sender {
+            // Without subscribers there is nobody to tell.
+            let _ = sender.send(change);
+        }
+    }
+
     /// Whether the number is new.
     fn remember(&mut self, sequence: i64) -> bool {
         if !self.recent.insert(sequence) {

@@ -56,6 +56,9 @@ pub struct Config {
     /// How long a job of [`Db::write`](super::Db::write) may run. 10 s by default. On SQLite everybody's writes wait for it, so
     /// a job waits for nothing but its statements.
     pub job_timeout: Duration,
+    /// PostgreSQL: how long the answer to `BEGIN`, `COMMIT` or `ROLLBACK`, or to a reader's statement, is waited for. 15 s by
+    /// default, more than the server gives a statement: then the connection is dead, and a commit in doubt.
+    pub answer_timeout: Duration,
     /// PostgreSQL: how often [changes](super::changes) of other processes are looked for without having been notified. 1 s
     /// by default.
     pub poll_interval: Duration,
@@ -70,6 +73,7 @@ impl Config {
             connections: 16,
             acquire_timeout: Duration::from_secs(5),
             job_timeout: Duration::from_secs(10),
+            answer_timeout: Duration::from_secs(15),
             poll_interval: Duration::from_secs(1),
         }
     }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::oneshot;
+use tokio::time::sleep;
 
-use super::changes::{Changes, Hub};
+use super::changes::{Change, Changes, Hub};
 use super::job::{BoxFuture, Typed};
 use super::migrate;
 use super::postgres::Postgres;
@@ -13,6 +14,10 @@ use super::sqlite::Sqlite;
 use super::tx::Connection;
 use super::{Config, Dialect, Error, Location, Migrations, Tx};
 use crate::WallTime;
+
+/// How often the log is tried to be emptied, and the pause between, in which other writes are carried out.
+const TRUNCATIONS: u32 = 200;
+const TRUNCATION_PAUSE: Duration = Duration::from_millis(50);
 
 /// The database: the only owner of its connections. Cloning it gives another handle.
 #[derive(Clone)]
@@ -74,10 +79,10 @@ impl Db {
     ///
     /// [`Error::Busy`] when none became free in [`Config::acquire_timeout`], [`Error`].
     pub async fn read(&self) -> Result<Tx, Error> {
-        Ok(Tx::reading(match &self.0.backend {
-            Backend::Sqlite(sqlite) => Connection::Sqlite(sqlite.readers.lease().await?),
-            Backend::Postgres(postgres) => Connection::Postgres(postgres.reader().await?),
-        }))
+        match &self.0.backend {
+            Backend::Sqlite(sqlite) => Ok(Tx::reading(Connection::Sqlite(sqlite.readers.lease().await?))),
+            Backend::Postgres(postgres) => postgres.reader().await,
+        }
     }
 
     /// Runs `work` on `input` in a transaction, and returns what it returned once that is committed. An error of `work`
@@ -131,17 +136,36 @@ impl Db {
         Ok(self.0.changes.subscribe())
     }
 
-    /// Empties SQLite's write-ahead log into the database file, so that what was erased is in neither. Does nothing on
-    /// PostgreSQL, whose log is the operator's.
+    /// Has `observer` told of what changes from here on, like a subscriber; of a write of this process before whoever wrote is
+    /// answered. Everybody's writes wait for it, so it does little and does not ask the database. It is dropped when the
+    /// database is closed.
     ///
     /// # Errors
     ///
-    /// [`Error::Busy`] while somebody reads; [`Error`].
-    pub async fn truncate_log(&self) -> Result<(), Error> {
-        match &self.0.backend {
-            Backend::Sqlite(sqlite) => sqlite.writer.truncate().await,
-            Backend::Postgres(_) => Ok(()),
+    /// [`Error`], on PostgreSQL only.
+    pub async fn observe(&self, observer: impl Fn(&Change) + Send + 'static) -> Result<(), Error> {
+        if let Backend::Postgres(postgres) = &self.0.backend {
+            postgres.follow().await?;
         }
+        self.0.changes.observe(Box::new(observer));
+        Ok(())
+    }
+
+    /// Empties SQLite's write-ahead log into the database file, so that what was erased is in neither. Readers who hold the
+    /// log are waited for, 10 s at most. Does nothing on PostgreSQL, whose log is the operator's.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Busy`] when somebody reads all that time; [`Error`].
+    pub async fn truncate_log(&self) -> Result<(), Error> {
+        let Backend::Sqlite(sqlite) = &self.0.backend else { return Ok(()) };
+        for _ in 1..TRUNCATIONS {
+            match sqlite.writer.truncate().await {
+                Err(Error::Busy) => sleep(TRUNCATION_PAUSE).await,
+                other => return other,
+            }
+        }
+        sqlite.writer.truncate().await
     }
 
     /// Carries out what was taken and closes all connections. Whoever comes later gets [`Error::Closed`].

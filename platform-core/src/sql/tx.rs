@@ -1,8 +1,13 @@
 //! A transaction, or a connection to read with: one type over both databases.
 
+use std::future::Future;
+use std::io::ErrorKind;
+use std::time::Duration;
+
 use sqlx::Postgres;
 use sqlx::SqlStr;
 use sqlx::pool::PoolConnection;
+use tokio::time::timeout;
 
 use super::changes::Announced;
 use super::later::Later;
@@ -30,6 +35,8 @@ pub struct Tx {
     pub(super) writes: bool,
     /// What waits for the next statement.
     pub(super) later: Later,
+    /// How long PostgreSQL's answer is waited for where no job's time runs.
+    answer_timeout: Option<Duration>,
     spoiled: Option<Spoiled>,
     /// What subscribers are told after the commit.
     pub(super) announced: Vec<Announced>,
@@ -51,7 +58,19 @@ pub(super) enum Spoiled {
 
 impl Tx {
     pub(super) fn reading(connection: Connection) -> Self {
-        Self { connection, writes: false, spoiled: None, later: Later::default(), announced: Vec::new() }
+        Self {
+            connection,
+            writes: false,
+            answer_timeout: None,
+            spoiled: None,
+            later: Later::default(),
+            announced: Vec::new(),
+        }
+    }
+
+    /// The same, with a bound for how long an answer is waited for.
+    pub(super) fn answered_within(self, limit: Duration) -> Self {
+        Self { answer_timeout: Some(limit), ..self }
     }
 
     pub(super) fn writing(connection: Connection) -> Self {
@@ -75,6 +94,7 @@ impl Tx {
         let query = query.into();
         self.ready()?;
         self.catch_up().await?;
+        let limit = self.reading_timeout();
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -83,7 +103,7 @@ impl Tx {
             }
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.postgres()?;
-                let done = sqlx::query_with(sql, arguments).execute(&mut **connection).await;
+                let done = answer(limit, sqlx::query_with(sql, arguments).execute(&mut **connection)).await;
                 done.map(|done| done.rows_affected())
             }
         };
@@ -99,6 +119,7 @@ impl Tx {
         let query = query.into();
         self.ready()?;
         self.catch_up().await?;
+        let limit = self.reading_timeout();
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -107,7 +128,8 @@ impl Tx {
             }
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.postgres()?;
-                let row = sqlx::query_with(sql, arguments).fetch_optional(&mut **connection).await;
+                let row =
+                    answer(limit, sqlx::query_with(sql, arguments).fetch_optional(&mut **connection)).await;
                 row.map(|row| row.map(|row| Row(Inner::Postgres(row))))
             }
         };
@@ -132,6 +154,7 @@ impl Tx {
         let query = query.into();
         self.ready()?;
         self.catch_up().await?;
+        let limit = self.reading_timeout();
         let result = match &mut self.connection {
             Connection::Sqlite(connection) => {
                 let (sql, arguments) = query.sqlite()?;
@@ -140,7 +163,7 @@ impl Tx {
             }
             Connection::Postgres(connection) => {
                 let (sql, arguments) = query.postgres()?;
-                let rows = sqlx::query_with(sql, arguments).fetch_all(&mut **connection).await;
+                let rows = answer(limit, sqlx::query_with(sql, arguments).fetch_all(&mut **connection)).await;
                 rows.map(|rows| rows.into_iter().map(|row| Row(Inner::Postgres(row))).collect())
             }
         };
@@ -178,9 +201,24 @@ impl Tx {
     pub(super) async fn control(&mut self, sql: &'static str) -> Result<(), Error> {
         match &mut self.connection {
             Connection::Sqlite(connection) => sqlx::query(sql).execute(connection.get()?).await.map(drop),
-            Connection::Postgres(connection) => sqlx::raw_sql(sql).execute(&mut **connection).await.map(drop),
+            Connection::Postgres(connection) => {
+                answer(self.answer_timeout, sqlx::raw_sql(sql).execute(&mut **connection)).await.map(drop)
+            }
         }
-        .map_err(Error::from)
+        .map_err(|error| self.lost(error))
+    }
+
+    /// The bound of a statement: those of a job are bounded by its time.
+    fn reading_timeout(&self) -> Option<Duration> {
+        self.answer_timeout.filter(|_| !self.writes)
+    }
+
+    /// What an error means. A connection that is dead is not given back, as whoever got it would wait as well.
+    fn lost(&mut self, error: sqlx::Error) -> Error {
+        if let (Connection::Postgres(connection), sqlx::Error::Io(_)) = (&mut self.connection, &error) {
+            connection.close_on_drop();
+        }
+        error.into()
     }
 
     /// What a failed statement did to the transaction since the last call.
@@ -198,7 +236,7 @@ impl Tx {
 
     pub(super) fn note<T>(&mut self, result: Result<T, sqlx::Error>) -> Result<T, Error> {
         result.map_err(|error| {
-            let error = Error::from(error);
+            let error = self.lost(error);
             if self.writes {
                 let contended = matches!(error, Error::Contended(_));
                 self.spoiled = Some(if contended { Spoiled::Contended } else { Spoiled::Failed });
@@ -206,6 +244,15 @@ impl Tx {
             error
         })
     }
+}
+
+/// Waits for an answer, so long at most.
+async fn answer<T>(
+    limit: Option<Duration>,
+    asked: impl Future<Output = Result<T, sqlx::Error>>,
+) -> Result<T, sqlx::Error> {
+    let Some(limit) = limit else { return asked.await };
+    timeout(limit, asked).await.unwrap_or_else(|_| Err(sqlx::Error::Io(ErrorKind::TimedOut.into())))
 }
 
 impl std::fmt::Debug for Tx {

@@ -13,6 +13,8 @@ on_each_database!(
     a_rolled_back_change_is_not_heard_of,
     a_slow_subscriber_is_told_to_flush,
     a_closed_database_ends_the_subscription,
+    an_observer_knows_before_the_writer_is_answered,
+    an_observer_that_panics_harms_nobody,
 );
 
 async fn change(db: &Db, id: &str) {
@@ -161,4 +163,31 @@ async fn a_lost_connection_flushes_and_nothing_is_missed() {
             other => panic!("{other:?}"),
         }
     }
+}
+
+async fn an_observer_knows_before_the_writer_is_answered(fixture: Fixture) {
+    let db = fixture.open().await;
+    let known = std::sync::Arc::new(std::sync::Mutex::new(Vec::new()));
+    let note = std::sync::Arc::clone(&known);
+    db.observe(move |change| {
+        if let Change::Entity { entity, .. } = change {
+            note.lock().unwrap().push(entity.id.clone());
+        }
+    })
+    .await
+    .unwrap();
+    // Often, as the poll of PostgreSQL competes for being the first to tell.
+    for number in 0..50 {
+        change(&db, &number.to_string()).await;
+        assert_eq!(known.lock().unwrap().last(), Some(&number.to_string()));
+    }
+    assert_eq!(known.lock().unwrap().len(), 50, "each once");
+}
+
+async fn an_observer_that_panics_harms_nobody(fixture: Fixture) {
+    let db = fixture.open().await;
+    db.observe(|_| panic!("it does not harm anybody")).await.unwrap();
+    let mut changes = db.changes().await.unwrap();
+    change(&db, "one").await;
+    assert_eq!(heard(&mut changes).await, "one");
 }

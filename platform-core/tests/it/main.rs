@@ -13,5 +13,6 @@ mod lock;
 mod migrations;
 mod outbox;
 mod postgres;
+mod silence;
 mod transactions;
 mod values;

@@ -6,7 +6,7 @@ use platform_core::sql::{Db, Tx};
 use platform_core::{OrganizationId, Secret};
 use serde_json::{Value, json};
 use tenancy::organization::{self, OrganizationFilter};
-use tenancy::user::{self, Registration, User, UserFilter};
+use tenancy::user::{self, Registration, User};
 use tenancy::{Call, Error, MAX_LIMIT, PageRequest, Principal, Tenancy, UserId, password};
 
 use super::{Answer, Request};
@@ -34,7 +34,7 @@ pub(super) async fn execute(db: &Db, tenancy: &Tenancy, config: &Config, request
         Request::SuspendUser { user, suspended } => suspend_user(db, call, &user, suspended).await,
         Request::ExportUser { user } => export(db, &call, &user).await,
         Request::EraseUser { user } => erase(db, call, &user).await,
-        Request::RotateMasterKey => rotate_master_key(db, config).await,
+        Request::RotateMasterKey => rotate_master_key(db, config, &call).await,
     };
     match done {
         Ok(value) => Answer::Done(value),
@@ -132,12 +132,12 @@ async fn find_user(db: &Db, call: &Call, text: &str) -> Result<UserId, String> {
     if let Ok(id) = text.parse() {
         return Ok(id);
     }
-    let filter = UserFilter { search: Some(text.to_owned()), ..UserFilter::default() };
     let mut tx = db.read().await.map_err(|error| error.to_string())?;
-    let request = PageRequest { after: None, limit: MAX_LIMIT };
-    let page = user::list_all(&mut tx, call, &filter, request).await.map_err(reason)?;
-    let is = |user: &&User| user.email.as_ref().is_some_and(|email| email.eq_ignore_ascii_case(text));
-    page.data.iter().find(is).map(|user| user.id).ok_or_else(|| "there is no such account".to_owned())
+    match user::find(&mut tx, call, text).await {
+        Ok(user) => Ok(user.id),
+        Err(Error::NotFound) => Err("there is no such account".to_owned()),
+        Err(error) => Err(reason(error)),
+    }
 }
 
 async fn suspend_user(db: &Db, call: Call, user: &str, suspended: bool) -> Result<Value, String> {
@@ -150,6 +150,8 @@ async fn suspend_user(db: &Db, call: Call, user: &str, suspended: bool) -> Resul
 
 async fn export(db: &Db, call: &Call, user: &str) -> Result<Value, String> {
     let id = find_user(db, call, user).await?;
+    let noted = db.write((call.clone(), id), |tx, (call, id)| Box::pin(user::note_export(tx, call, *id)));
+    noted.await.map_err(reason)?;
     let mut tx = db.read().await.map_err(|error| error.to_string())?;
     user::export(&mut tx, call, id).await.map_err(reason)
 }
@@ -172,7 +174,7 @@ async fn erase_all(tx: &mut Tx, call: &Call, id: UserId) -> Result<(), Error> {
     account_requests::forget(tx, &recipient).await
 }
 
-async fn rotate_master_key(db: &Db, config: &Config) -> Result<Value, String> {
-    let file = platform::rotate_master_key(db, config).await.map_err(|error| error.to_string())?;
+async fn rotate_master_key(db: &Db, config: &Config, call: &Call) -> Result<Value, String> {
+    let file = platform::rotate_master_key(db, config, call).await.map_err(|error| error.to_string())?;
     Ok(json!({ "master_key_file": file, "note": "Back the new key up; the old one opens nothing any more." }))
 }

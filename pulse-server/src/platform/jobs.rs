@@ -1,11 +1,11 @@
-//! What goes on beside the API: caches forget what changed, counts are written down, what is past its time goes.
+//! What goes on beside the API: counts are written down, what is past its time goes.
 
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use platform_core::WallTime;
-use platform_core::sql::{Changes, outbox};
-use tenancy::{Error, Principal, api_key, retention};
+use platform_core::sql::outbox;
+use tenancy::{Call, Error, Principal, api_key, retention};
 
 use crate::v1::Api;
 
@@ -14,18 +14,12 @@ const MINUTE: Duration = Duration::from_secs(60);
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(10);
 /// How often what is past its time is looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
+/// API keys whose last use is noted in one transaction.
+const KEYS_BATCH: usize = 500;
 /// Rows of the outbox that are removed at once.
 const OUTBOX_BATCH: usize = 500;
 /// The pause between two batches, so that a large purge holds nobody up.
 const BREATH: Duration = Duration::from_millis(50);
-
-/// Lets caches forget what changes, until the database is closed.
-pub(super) async fn follow(api: Weak<Api>, mut changes: Changes) {
-    while let Some(change) = changes.next().await {
-        let Some(api) = api.upgrade() else { return };
-        api.forget(change);
-    }
-}
 
 /// Forgets whom rate limits need not know.
 pub(super) async fn each_minute(api: Weak<Api>) {
@@ -50,13 +44,22 @@ pub(super) async fn write_down(api: Weak<Api>) {
 /// Writes down what was counted.
 pub(super) async fn flush(api: &Arc<Api>) -> Result<(), Error> {
     let call = api.tenancy.call(Principal::System, SystemTime::now().into());
-    let used = api.take_used_keys();
-    if !used.is_empty() {
-        api.db
-            .write((call.clone(), used), |tx, (call, used)| Box::pin(api_key::touch(tx, call, used)))
-            .await?;
-    }
+    touch(api, &call).await?;
     api.usage.flush(api, &call).await
+}
+
+/// Notes which keys were used, some at a time. What is not written is kept for the next time.
+async fn touch(api: &Arc<Api>, call: &Call) -> Result<(), Error> {
+    let used = api.take_used_keys();
+    for (done, batch) in used.chunks(KEYS_BATCH).enumerate() {
+        let job = (call.clone(), batch.to_vec());
+        let noted = api.db.write(job, |tx, (call, used)| Box::pin(api_key::touch(tx, call, used))).await;
+        if let Err(error) = noted {
+            api.put_back_used_keys(used.get(done * KEYS_BATCH..).unwrap_or_default());
+            return Err(error);
+        }
+    }
+    Ok(())
 }
 
 /// Removes what is past its time, batch by batch.

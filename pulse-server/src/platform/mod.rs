@@ -11,9 +11,9 @@ use std::time::SystemTime;
 use arc_swap::ArcSwap;
 use platform_core::WallTime;
 use platform_core::sql::{self, Db, Location};
-use tenancy::Tenancy;
 use tenancy::store::sql::MIGRATIONS;
 use tenancy::vault::{MasterKey, VaultError};
+use tenancy::{Call, Tenancy};
 
 use crate::config::Config;
 use crate::mail::{self, Sender, SenderError};
@@ -79,9 +79,13 @@ async fn after_rotation(db: &Db, config: &Config, now: WallTime) -> Result<Tenan
 }
 
 /// Puts another master key in place: first beside the file, then into the database, then into the file. Where it is.
-pub(crate) async fn rotate_master_key(db: &Db, config: &Config) -> Result<PathBuf, PlatformError> {
+pub(crate) async fn rotate_master_key(
+    db: &Db,
+    config: &Config,
+    call: &Call,
+) -> Result<PathBuf, PlatformError> {
     let path = master_key::path(config);
-    let now = WallTime::from(SystemTime::now());
+    let now = call.now;
     let mut old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
     match Tenancy::open(db, &old, now).await {
         // The key in force lies beside the file, where the next one goes: it is put in place first.
@@ -94,7 +98,7 @@ pub(crate) async fn rotate_master_key(db: &Db, config: &Config) -> Result<PathBu
     let new = MasterKey::generate();
     let next = master_key::next(&path);
     master_key::replace(&next, &new)?;
-    tenancy::vault::rotate(db, &old, &new).await?;
+    tenancy::vault::rotate(db, call, &old, &new).await?;
     master_key::replace(&path, &new)?;
     // What is in it lies in the file by now.
     let _ = std::fs::remove_file(next);
@@ -106,9 +110,11 @@ pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, Pla
     let initial = config.load_full();
     let sender = Sender::new(&initial)?;
     let (db, tenancy) = open(&initial).await?;
-    let changes = db.changes().await?;
     let api = Arc::new(Api::new(db, tenancy, config));
-    tokio::spawn(jobs::follow(Arc::downgrade(&api), changes));
+    let cached = Arc::downgrade(&api);
+    // Before who has changed something is answered, so that their next request finds it changed.
+    let forget = move |change: &sql::Change| cached.upgrade().map_or((), |api| api.forget(change.clone()));
+    api.db.observe(forget).await?;
     tokio::spawn(jobs::each_minute(Arc::downgrade(&api)));
     tokio::spawn(jobs::write_down(Arc::downgrade(&api)));
     tokio::spawn(jobs::purge(Arc::downgrade(&api)));

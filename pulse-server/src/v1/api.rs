@@ -16,6 +16,7 @@ use super::limits::{Limits, Rates};
 use super::metering::Metering;
 use super::passwords::Passwords;
 use super::principals::Used;
+use super::quota_notices::QuotaNotices;
 use crate::config::Config;
 
 /// The API's state. One for a server.
@@ -40,6 +41,8 @@ pub(crate) struct Api {
     pub(super) passwords: Passwords,
     /// What is counted.
     pub(crate) usage: Metering,
+    /// Which refusals were told of.
+    pub(crate) quota_notices: QuotaNotices,
     config: Arc<ArcSwap<Config>>,
 }
 
@@ -68,6 +71,7 @@ impl Api {
             used: Used::default(),
             passwords,
             usage: Metering::default(),
+            quota_notices: QuotaNotices::default(),
             config: Arc::clone(config),
         }
     }
@@ -93,6 +97,11 @@ impl Api {
     /// API keys that were used since the last call.
     pub(crate) fn take_used_keys(&self) -> Vec<ApiKeyId> {
         self.used.take()
+    }
+
+    /// Takes back what was not written down.
+    pub(crate) fn put_back_used_keys(&self, ids: &[ApiKeyId]) {
+        self.used.put_back(ids);
     }
 
     /// Forgets callers who have their full allowance again.

@@ -126,7 +126,11 @@ impl Context {
         };
         let (api, asked) = (Arc::clone(&self.api), self.asked.clone());
         let job = Job { call: self.call.clone(), api, asked, key, status, input, work };
-        let answered = self.api.db.write(job, |tx, job| Box::pin(carry_out(tx, job))).await?;
+        let answered: Result<_, Error> = self.api.db.write(job, |tx, job| Box::pin(carry_out(tx, job))).await;
+        if let Err(error) = &answered {
+            self.api.quota_notices.tell(&self.api.db, &self.api.tenancy, self.call.now, error);
+        }
+        let answered = answered?;
         let location = (answered.status == StatusCode::CREATED).then(|| self.location(&answered.body));
         let mut response = answered.into_response();
         if let Some(location) = location.flatten() {

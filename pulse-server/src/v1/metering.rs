@@ -3,7 +3,7 @@
 //! Counted in memory and written down once a minute; what a crash loses is a minute of counts. Each report is named by the
 //! server's start and a number, and counts once.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 
 use hyper::Method;
@@ -19,7 +19,14 @@ use super::api::Api;
 /// Projects and metrics that are counted at once, 100,000; beyond, those of further ones are lost.
 const MAX_COUNTS: usize = 100_000;
 
-type Counts = HashMap<(OrganizationId, Option<ProjectId>, Metric), i64>;
+/// Rows of one report, each of which is two rows in the database: 500.
+const MAX_REPORT: usize = 500;
+
+/// Of what something was counted.
+type Of = (OrganizationId, Option<ProjectId>, Metric);
+type Counts = HashMap<Of, i64>;
+/// What is written down in one transaction.
+type Report = Vec<(Of, i64)>;
 
 /// What was counted and not written down yet.
 pub(crate) struct Metering {
@@ -40,8 +47,8 @@ struct Exhausted {
 #[derive(Default)]
 struct State {
     counts: Counts,
-    /// A report that was sent, with its number, until it is known to be written.
-    pending: Option<(u64, Counts)>,
+    /// Reports with their numbers, each until it is known to be written.
+    pending: VecDeque<(u64, Report)>,
     reports: u64,
 }
 
@@ -105,6 +112,9 @@ impl Metering {
                 && current >= limit
             {
                 exhausted.insert(id, Exhausted { limit, current });
+                let (organization_id, resource) = (id, Resource::ApiRequests);
+                let refusal = Error::QuotaExceeded { organization_id, resource, limit, current };
+                api.quota_notices.tell(&api.db, &api.tenancy, call.now, &refusal);
             }
         }
         *self.exhausted.write().unwrap_or_else(PoisonError::into_inner) = exhausted;
@@ -161,36 +171,51 @@ impl Metering {
         }
     }
 
-    /// The report that is to be written: the one that may not have been, or a new one.
-    fn report(&self) -> Option<(u64, Counts)> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.pending.is_none() && !state.counts.is_empty() {
-            state.reports += 1;
-            let counts = std::mem::take(&mut state.counts);
-            state.pending = Some((state.reports, counts));
-        }
-        state.pending.clone()
+    /// The next report that is to be written: one that may not have been, or a part of what was counted since.
+    fn report(&self) -> Option<(u64, Report)> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).pending.front().cloned()
     }
 
-    /// Writes down what was counted.
+    /// Makes reports of what was counted, unless some are left from the last time.
+    fn gather(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        if !state.pending.is_empty() {
+            return;
+        }
+        let mut counts: Vec<_> = std::mem::take(&mut state.counts).into_iter().collect();
+        while !counts.is_empty() {
+            let part = counts.split_off(counts.len().saturating_sub(MAX_REPORT));
+            state.reports += 1;
+            let number = state.reports;
+            state.pending.push_back((number, part));
+        }
+    }
+
+    /// A report is written.
+    fn written(&self) {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).pending.pop_front();
+    }
+
+    /// Writes down what was counted, some rows a transaction, so that nobody's writes wait for all of it.
     pub(crate) async fn flush(&self, api: &Arc<Api>, call: &Call) -> Result<(), Error> {
-        let Some((number, counts)) = self.report() else {
-            return self.compare(api, call, BTreeSet::new()).await;
-        };
-        let active = counts.keys().map(|(organization_id, ..)| *organization_id).collect();
-        let used = counts.into_iter().map(|((organization_id, project_id, metric), amount)| Used {
-            organization_id,
-            project_id,
-            metric,
-            at: call.now,
-            amount,
-        });
-        let job = (call.clone(), format!("{}:{number}", self.boot), used.collect::<Vec<_>>());
-        let written = api.db.write(job, |tx, (call, report, used)| {
-            Box::pin(async move { usage::count(tx, call, report, used).await })
-        });
-        written.await?;
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).pending = None;
+        self.gather();
+        let mut active = BTreeSet::new();
+        while let Some((number, counts)) = self.report() {
+            active.extend(counts.iter().map(|((organization_id, ..), _)| *organization_id));
+            let used = counts.into_iter().map(|((organization_id, project_id, metric), amount)| Used {
+                organization_id,
+                project_id,
+                metric,
+                at: call.now,
+                amount,
+            });
+            let job = (call.clone(), format!("{}:{number}", self.boot), used.collect::<Vec<_>>());
+            let written = api.db.write(job, |tx, (call, report, used)| {
+                Box::pin(async move { usage::count(tx, call, report, used).await })
+            });
+            written.await?;
+            self.written();
+        }
         self.compare(api, call, active).await
     }
 }
@@ -224,13 +249,34 @@ mod tests {
         let metering = Metering::default();
         metering.count_request(&by_key(&tenancy, 1));
         metering.count_request(&tenancy.call(Principal::Anonymous, NOW));
+        metering.gather();
         let (number, counts) = metering.report().unwrap();
         metering.count_request(&by_key(&tenancy, 1));
+        metering.gather();
         assert_eq!(metering.report().unwrap().0, number);
-        assert_eq!(counts.values().sum::<i64>(), 1);
-        metering.state.lock().unwrap().pending = None;
+        assert_eq!(counts[0].1, 1);
+        metering.written();
+        assert!(metering.report().is_none());
+        metering.gather();
         let (next, counts) = metering.report().unwrap();
-        assert_eq!((next, counts.values().sum::<i64>()), (number + 1, 1));
+        assert_eq!((next, counts[0].1), (number + 1, 1));
+    }
+
+    #[tokio::test]
+    async fn much_is_written_down_in_small_reports() {
+        let (_, tenancy) = platform::in_memory(NOW).await;
+        let metering = Metering::default();
+        for uuid in 0..1_200 {
+            metering.count_request(&by_key(&tenancy, uuid));
+        }
+        metering.gather();
+        let (mut sizes, mut numbers) = (Vec::new(), Vec::new());
+        while let Some((number, part)) = metering.report() {
+            sizes.push(part.len());
+            numbers.push(number);
+            metering.written();
+        }
+        assert_eq!((sizes, numbers), (vec![500, 500, 200], vec![1, 2, 3]));
     }
 
     #[tokio::test]
@@ -268,8 +314,9 @@ mod tests {
         let (metering, call) = (Metering::default(), call.noting());
         tenancy::organization::read(&mut db.read().await.unwrap(), &call, organization_id).await.unwrap();
         metering.count_request(&call);
+        metering.gather();
         let (_, counts) = metering.report().unwrap();
-        assert_eq!(counts, HashMap::from([((organization_id, None, Metric::ApiRequests), 1)]));
+        assert_eq!(counts, [((organization_id, None, Metric::ApiRequests), 1)]);
         let spent = Exhausted { limit: 10, current: 10 };
         metering.exhausted.write().unwrap().insert(organization_id, spent);
         for (method, spared) in

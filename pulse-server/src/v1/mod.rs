@@ -26,6 +26,7 @@ mod passwords;
 mod pipeline;
 mod principals;
 mod projects;
+mod quota_notices;
 mod request_id;
 mod router;
 mod schema;

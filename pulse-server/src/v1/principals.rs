@@ -28,6 +28,11 @@ impl Used {
         let mut used = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *used).into_iter().collect()
     }
+
+    /// Takes keys back that were taken and not written down.
+    pub(super) fn put_back(&self, ids: &[ApiKeyId]) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).extend(ids);
+    }
 }
 
 /// Who brings these credentials.

@@ -87,6 +87,8 @@ pub struct AuditFilter {
     pub from: Option<WallTime>,
     /// Before.
     pub until: Option<WallTime>,
+    /// Without what operators of the server did.
+    pub without_operators: bool,
 }
 
 impl AuditFilter {
@@ -100,5 +102,6 @@ impl AuditFilter {
             && (self.resource_id.is_none() || self.resource_id.as_ref() == resource_id)
             && self.from.is_none_or(|from| entry.created_at >= from)
             && self.until.is_none_or(|until| entry.created_at < until)
+            && !(self.without_operators && entry.actor_kind == ActorKind::Operator)
     }
 }

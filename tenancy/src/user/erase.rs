@@ -5,19 +5,23 @@ use serde_json::{Value, json};
 use super::{User, about, totp};
 use crate::error::SOLE_OWNER;
 use crate::idempotency::Answer;
-use crate::invitation::Invitation;
+use crate::invitation::{self, Invitation};
 use crate::mail::MailToken;
 use crate::member::{self, Member};
 use crate::organization::{self, Organization};
 use crate::principal::Principal;
 use crate::session::{self, Session};
-use crate::store::{AuditFilter, Entity, Tx, clear, is, null, one_of, set};
+use crate::store::{AuditEntry, AuditFilter, Entity, Tx, clear, is, null, one_of, set};
 use crate::{Call, Error, Role, UserId, authority};
 
 /// Rows that a statement of an erasure removes.
 const BATCH: u32 = 500;
-/// Audit rows in an export, the newest.
-const EXPORTED: u32 = 1_000;
+/// Logins and invitations in an export, the newest.
+const EXPORTED: u32 = 10_000;
+/// Audit rows in an export, the newest 100,000: some 20 MB.
+const EXPORTED_AUDIT: usize = 100_000;
+/// Audit rows that are read at once.
+const AUDIT_PAGE: u32 = 1_000;
 
 /// Only the person themselves and operators.
 fn own_or_operator(call: &Call, id: UserId) -> Result<(), Error> {
@@ -45,7 +49,7 @@ pub async fn erase<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Err
     if organization::is_sole_owner(tx, id).await? {
         return Err(sole_owner());
     }
-    leave(tx, id).await?;
+    leave(tx, call, id).await?;
     session::revoke_all(tx, call, id).await?;
     while tx.delete::<Session>(vec![is("user_id", id)], BATCH).await? > 0 {}
     while tx.delete::<MailToken>(vec![is("user_id", id)], BATCH).await? > 0 {}
@@ -77,7 +81,7 @@ fn sole_owner() -> Error {
 }
 
 /// Ends all memberships.
-async fn leave<T: Tx>(tx: &mut T, id: UserId) -> Result<(), Error> {
+async fn leave<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Error> {
     for member in tx.list::<Member>(vec![is("user_id", id)], member::MAX_MEMBERSHIPS).await? {
         if member.role == Role::Owner && !organization::count_owners(tx, member.organization_id, -1).await? {
             // Nobody misses the owner of what was deleted; but another owner may have left a moment ago.
@@ -87,8 +91,34 @@ async fn leave<T: Tx>(tx: &mut T, id: UserId) -> Result<(), Error> {
             }
         }
         tx.delete::<Member>(vec![is("id", member.id)], 1).await?;
+        invitation::withdraw(tx, call, member.organization_id, id, None).await?;
     }
     Ok(())
+}
+
+/// Writes into the audit log that a person's data are given out, before [`export`] reads them.
+///
+/// # Errors
+///
+/// As [`export`]'s.
+pub async fn note_export<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<(), Error> {
+    own_or_operator(call, id)?;
+    let _: User = tx.get(id).await?.ok_or(Error::NotFound)?;
+    call.audit(tx, "user.exported", &about(id), &[]).await
+}
+
+/// What a person has done, page by page, the newest first.
+async fn audit_rows<T: Tx>(tx: &mut T, id: UserId) -> Result<Vec<AuditEntry>, Error> {
+    let filter = AuditFilter { actor_id: Some(id.to_string()), ..AuditFilter::default() };
+    let mut rows: Vec<AuditEntry> = Vec::new();
+    loop {
+        let page = tx.audit_page(&filter, rows.last().map(|row| row.id), AUDIT_PAGE).await?;
+        let last = page.len() < AUDIT_PAGE as usize;
+        rows.extend(page);
+        if last || rows.len() >= EXPORTED_AUDIT {
+            return Ok(rows);
+        }
+    }
 }
 
 /// All that is known of a person, as one JSON object.
@@ -108,8 +138,7 @@ pub async fn export<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<Value,
         Some(key) => tx.list(vec![is("email_key", key.clone())], EXPORTED).await?,
         None => Vec::new(),
     };
-    let filter = AuditFilter { actor_id: Some(id.to_string()), ..AuditFilter::default() };
-    let audit = tx.audit_page(&filter, None, EXPORTED).await?;
+    let audit = audit_rows(tx, id).await?;
     Ok(json!({
         "user": {
             "id": user.id,

@@ -8,9 +8,9 @@ mod register;
 pub mod totp;
 
 pub use account::{me, rename};
-pub use erase::{erase, export};
+pub use erase::{erase, export, note_export};
 pub use login::{Attempt, Checked, attempt, attempt_self, change_password};
-pub use operate::{UserFilter, list_all, read, set_admin, suspend};
+pub use operate::{UserFilter, find, list_all, read, set_admin, suspend};
 pub use register::{Registration, check, check_reset, create, forgot, register, reset, verify_email};
 
 use platform_core::WallTime;

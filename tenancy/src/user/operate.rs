@@ -47,6 +47,16 @@ pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: UserId) -> Result<User, Er
     user.filter(|user| user.erased_at.is_none()).ok_or(Error::NotFound)
 }
 
+/// The account with this address. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn find<T: Tx>(tx: &mut T, call: &Call, email: &str) -> Result<User, Error> {
+    authority::operator(call)?;
+    tx.find(vec![is("email_key", email_key(email)), null("erased_at")]).await?.ok_or(Error::NotFound)
+}
+
 /// Suspends a person, whose logins end, or lifts that. For operators.
 ///
 /// # Errors

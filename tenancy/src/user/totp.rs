@@ -70,6 +70,7 @@ pub async fn setup<T: Tx>(tx: &mut T, call: &Call) -> Result<Setup, Error> {
     let sealed = call.keys().seal(DataKey::Sealing, &context(user.id), secret.expose())?;
     let filter = vec![is("id", user.id), null("totp_confirmed_at")];
     tx.update::<User>(filter, vec![set("totp_secret", sealed)]).await?;
+    call.audit(tx, "user.totp_set_up", &about(user.id), &["totp"]).await?;
     let uri = totp.to_url().map_err(|error| Error::internal(error.to_string()))?;
     Ok(Setup { secret: totp.secret().to_base32().into(), uri: uri.into() })
 }

@@ -11,6 +11,9 @@ use crate::Error;
 /// The data keys of a store, in the memory of a process that knows the master key.
 pub struct Keys(Vec<Unlocked>);
 
+/// By which a session handle names its key.
+pub type SessionHandleKeyId = [u8; 4];
+
 struct Unlocked {
     id: DataKey,
     secret: Secret,
@@ -53,6 +56,20 @@ impl Keys {
     /// The key itself.
     pub fn secret(&self, key: DataKey) -> &Secret {
         &self.key(key).secret
+    }
+
+    /// The keys of session handles, the one to sign with first; what was signed with the other one is accepted as well. Each
+    /// with the id by which a handle can name it: four bytes that say nothing of the key.
+    pub fn session_handle_keys(&self) -> [(SessionHandleKeyId, &Secret); 2] {
+        [DataKey::SessionHandle, DataKey::SessionHandleBefore].map(|key| {
+            let mac = self.mac(key, b"pulse session handle key id");
+            (mac.first_chunk().copied().unwrap_or_default(), self.secret(key))
+        })
+    }
+
+    /// The key of session handles with this id; `None` for one that was replaced twice.
+    pub fn session_handle_key(&self, id: SessionHandleKeyId) -> Option<&Secret> {
+        self.session_handle_keys().into_iter().find(|(key, _)| *key == id).map(|(_, secret)| secret)
     }
 
     fn key(&self, id: DataKey) -> &Unlocked {

@@ -7,12 +7,13 @@
 mod keys;
 mod seal;
 
-pub use keys::Keys;
+pub use keys::{Keys, SessionHandleKeyId};
 
 use platform_core::{Secret, WallTime};
 
-use crate::store::{Tx, is, named, record, set};
-use crate::{Error, store};
+use crate::call::About;
+use crate::store::{Entity, Tx, is, named, record, set};
+use crate::{Call, Error, store};
 
 named! {
     /// What a data key is for.
@@ -31,6 +32,8 @@ named! {
         AccessToken = "access_token",
         /// Session handles of viewers are signed with it.
         SessionHandle = "session_handle",
+        /// Session handles were signed with it before; of no use in a new store.
+        SessionHandleBefore = "session_handle_before",
         /// Cursors of lists are sealed with it.
         Cursor = "cursor",
         /// Idempotency keys and bodies are stored as its HMAC.
@@ -156,10 +159,72 @@ pub(crate) async fn unlock<T: Tx>(
 /// # Errors
 ///
 /// [`VaultError::WrongMasterKey`] when `old` is not the present one.
-pub async fn rotate<S: store::Store>(store: &S, old: &MasterKey, new: &MasterKey) -> Result<(), VaultError> {
-    let input = (old.clone(), new.clone());
-    let rotated = store.write(input, |tx, (old, new)| Box::pin(rewrap(tx, old, new))).await?;
+pub async fn rotate<S: store::Store>(
+    store: &S,
+    call: &Call,
+    old: &MasterKey,
+    new: &MasterKey,
+) -> Result<(), VaultError> {
+    let input = (call.clone(), old.clone(), new.clone());
+    let rotated = store.write(input, |tx, (call, old, new)| {
+        Box::pin(async move {
+            let rotated = rewrap(tx, old, new).await?;
+            if rotated {
+                call.audit(tx, "master_key.rotated", &about("master_key"), &[]).await?;
+            }
+            Ok(rotated)
+        })
+    });
+    let rotated = rotated.await?;
     if rotated { Ok(()) } else { Err(VaultError::WrongMasterKey) }
+}
+
+fn about(key: &'static str) -> About {
+    About { organization_id: None, project_id: None, entity: Entity::named(key, key) }
+}
+
+/// Replaces the key that session handles are signed with. Handles that were signed with the one before go on as long as that
+/// is kept, which is until the next replacement. Servers that are running sign with the one that they have until they start
+/// anew, and accept both then.
+///
+/// # Errors
+///
+/// [`VaultError::WrongMasterKey`].
+pub async fn replace_session_handle_key<S: store::Store>(
+    store: &S,
+    call: &Call,
+    master: &MasterKey,
+) -> Result<(), VaultError> {
+    let input = (call.clone(), master.clone());
+    let replaced = store.write(input, |tx, (call, master)| {
+        Box::pin(async move {
+            let replaced = hand_over(tx, call, master).await?;
+            if replaced {
+                let about = about("session_handle_key");
+                call.audit(tx, "session_handle_key.replaced", &about, &[]).await?;
+            }
+            Ok(replaced)
+        })
+    });
+    if replaced.await? { Ok(()) } else { Err(VaultError::WrongMasterKey) }
+}
+
+/// Moves the present key to where the one before is, and makes another.
+async fn hand_over<T: Tx>(tx: &mut T, call: &Call, master: &MasterKey) -> Result<bool, Error> {
+    let Some(present) = tx.get::<WrappedKey>(DataKey::SessionHandle).await? else { return Ok(false) };
+    let Some(secret) = master.unwrap(&present) else { return Ok(false) };
+    let next = Secret::random(MasterKey::BYTES);
+    let as_it_was = vec![is("id", DataKey::SessionHandle), is("wrapped", present.wrapped)];
+    let before = vec![is("id", DataKey::SessionHandleBefore)];
+    for (id, secret, filter) in
+        [(DataKey::SessionHandle, next, as_it_was), (DataKey::SessionHandleBefore, secret, before)]
+    {
+        let assign = vec![set("wrapped", master.wrap(id, &secret)?), set("created_at", call.now)];
+        if tx.update::<WrappedKey>(filter, assign).await? == 0 {
+            return Err(Error::refused(crate::error::STATE, "Somebody else is replacing this key."));
+        }
+    }
+    Ok(true)
 }
 
 async fn rewrap<T: Tx>(tx: &mut T, old: &MasterKey, new: &MasterKey) -> Result<bool, Error> {

@@ -15,6 +15,9 @@ on_each_store!(
     of_two_owners_erased_at_once_one_stays,
     only_the_person_and_operators_erase_and_export,
     an_export_has_what_is_known,
+    an_export_has_all_audit_rows_and_is_one_itself,
+    no_audit_row_keeps_the_address_of_who_was_erased,
+    what_has_no_owner_left_does_not_come_back,
 );
 
 const EMAIL: &str = "Very.Personal@example.org";
@@ -152,4 +155,60 @@ fn sqlite_files_have_nothing_of_an_erased_person() {
         assert!(!files().contains(&EMAIL.to_lowercase()));
         assert!(!files().contains("perscilla"));
     });
+}
+
+async fn an_export_has_all_audit_rows_and_is_one_itself<S: Store>(w: World<S>) {
+    let person = w.user("a@example.org").await;
+    let id = id_of(&person);
+    for name in 0..1_001 {
+        write!(w, &person, |tx, call| user::rename(tx, call, &name.to_string())).unwrap();
+    }
+    write!(w, &person, |tx, call| user::note_export(tx, call, id)).unwrap();
+    let export = read!(w, &person, |tx, call| user::export(tx, call, id)).unwrap();
+    let rows = export["audit"].as_array().unwrap();
+    assert_eq!(rows.len(), 1_002);
+    assert_eq!(rows[0]["action"], "user.exported");
+}
+
+async fn no_audit_row_keeps_the_address_of_who_was_erased<S: Store>(w: World<S>) {
+    let from = |principal: &Principal| {
+        let mut call = w.call(principal);
+        call.address = Some("203.0.113.7".parse().unwrap());
+        call
+    };
+    // Registering is done by nobody who is known yet, refreshing by whoever has a token.
+    let registration = crate::world::registration(EMAIL);
+    let register = w.store.write((from(&Principal::Anonymous), registration), |tx, (call, input)| {
+        Box::pin(user::register(tx, call, input))
+    });
+    let token = crate::world::token_of(&register.await.unwrap().message);
+    let id =
+        write!(w, &Principal::Anonymous, [token] | tx, call | user::verify_email(tx, call, &token)).unwrap();
+    let refresh = w.login(EMAIL).await.unwrap().refresh;
+    w.store
+        .write((from(&Principal::Anonymous), refresh), |tx, (call, refresh)| {
+            Box::pin(tenancy::session::logout_by_token(tx, call, refresh))
+        })
+        .await
+        .unwrap();
+    let addresses = async || {
+        let filter = AuditFilter::default();
+        let log = w.store.read().await.unwrap().audit_page(&filter, None, 100).await.unwrap();
+        log.iter().filter(|entry| entry.address.is_some()).count()
+    };
+    assert_eq!(addresses().await, 2, "the test can fail");
+    write!(w, &Principal::Operator, |tx, call| user::erase(tx, call, id)).unwrap();
+    assert_eq!(addresses().await, 0);
+}
+
+async fn what_has_no_owner_left_does_not_come_back<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    write!(w, &owner, |tx, call| organization::delete(tx, call, organization_id)).unwrap();
+    let id = id_of(&owner);
+    write!(w, &owner, |tx, call| user::erase(tx, call, id)).unwrap();
+    let before = w.rows().await;
+    let restored =
+        write!(w, &Principal::Operator, |tx, call| organization::restore(tx, call, organization_id));
+    assert!(refused(&restored.unwrap_err(), tenancy::STATE));
+    assert!(w.rows().await == before);
 }

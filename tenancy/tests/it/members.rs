@@ -18,6 +18,8 @@ on_each_store!(
     an_invitation_is_for_one_person_once,
     an_invitation_expires_and_can_be_revoked,
     a_second_invitation_replaces_the_first,
+    nobody_takes_an_invitation_back_that_they_could_not_give,
+    invitations_go_with_who_sent_them,
     invitations_of_a_day_are_bounded_for_the_address_and_for_the_organization,
 );
 
@@ -214,4 +216,66 @@ async fn a_second_invitation_replaces_the_first<S: Store>(w: World<S>) {
     }
     let nobody = write!(w, &Principal::Anonymous, |tx, call| invitation::accept(tx, call, &"x".into()));
     assert!(matches!(nobody, Err(Error::Unauthenticated)));
+}
+
+/// Invites somebody; the invitation and what its mail says.
+async fn invite<S: Store>(
+    w: &World<S>,
+    by: &Principal,
+    organization_id: platform_core::OrganizationId,
+    email: &str,
+    role: Role,
+) -> Result<invitation::Invitation, Error> {
+    let input = InvitationInput { email: email.to_owned(), role };
+    write!(w, by, [input] | tx, call | invitation::create(tx, call, organization_id, &input))
+        .map(|(invitation, _)| invitation)
+}
+
+/// The addresses that are invited.
+async fn invited<S: Store>(
+    w: &World<S>,
+    by: &Principal,
+    organization_id: platform_core::OrganizationId,
+) -> Vec<String> {
+    let page = PageRequest { after: None, limit: 100 };
+    let open = read!(w, by, |tx, call| invitation::list(tx, call, organization_id, page)).unwrap();
+    let mut emails: Vec<_> = open.data.into_iter().filter_map(|invitation| invitation.email).collect();
+    emails.sort();
+    emails
+}
+
+async fn nobody_takes_an_invitation_back_that_they_could_not_give<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let admin = w.member(&owner, organization_id, "admin@example.org", Role::Admin).await;
+    let heir = invite(&w, &owner, organization_id, "heir@example.org", Role::Owner).await.unwrap().id;
+    let taken = write!(w, &admin, |tx, call| invitation::revoke(tx, call, organization_id, heir));
+    assert!(matches!(taken, Err(Error::Forbidden(Permission::OwnersManage))), "{taken:?}");
+    let replaced = invite(&w, &admin, organization_id, "heir@example.org", Role::Viewer).await;
+    assert!(matches!(replaced, Err(Error::Forbidden(Permission::OwnersManage))), "{replaced:?}");
+    assert_eq!(invited(&w, &owner, organization_id).await, ["heir@example.org"]);
+    write!(w, &owner, |tx, call| invitation::revoke(tx, call, organization_id, heir)).unwrap();
+}
+
+async fn invitations_go_with_who_sent_them<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let second = w.member(&owner, organization_id, "second@example.org", Role::Owner).await;
+    let leaver = w.member(&owner, organization_id, "leaver@example.org", Role::Admin).await;
+    invite(&w, &owner, organization_id, "stays@example.org", Role::Viewer).await.unwrap();
+    invite(&w, &second, organization_id, "heir@example.org", Role::Owner).await.unwrap();
+    invite(&w, &second, organization_id, "viewer@example.org", Role::Viewer).await.unwrap();
+    invite(&w, &leaver, organization_id, "friend@example.org", Role::Admin).await.unwrap();
+    // An admin may still invite viewers, but no owners.
+    let id = w.membership(&owner, organization_id, &second).await.id;
+    write!(w, &owner, |tx, call| member::change_role(tx, call, organization_id, id, Role::Admin)).unwrap();
+    assert_eq!(
+        invited(&w, &owner, organization_id).await,
+        ["friend@example.org", "stays@example.org", "viewer@example.org"]
+    );
+    let id = w.membership(&owner, organization_id, &leaver).await.id;
+    write!(w, &owner, |tx, call| member::remove(tx, call, organization_id, id)).unwrap();
+    assert_eq!(invited(&w, &owner, organization_id).await, ["stays@example.org", "viewer@example.org"]);
+    let Principal::User(person) = &second else { panic!("no person") };
+    let id = person.id;
+    write!(w, &second, |tx, call| tenancy::user::erase(tx, call, id)).unwrap();
+    assert_eq!(invited(&w, &owner, organization_id).await, ["stays@example.org"]);
 }

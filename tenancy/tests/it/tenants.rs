@@ -21,6 +21,8 @@ on_each_store!(
     changes_are_audited_by_field_without_values,
     settings_of_projects_are_checked,
     an_organization_has_no_more_than_twenty_owned_by_one,
+    tenants_see_that_an_operator_did_something_and_not_which,
+    an_account_is_found_by_its_whole_address,
 );
 
 async fn what_is_foreign_does_not_exist<S: Store>(w: World<S>) {
@@ -231,4 +233,46 @@ async fn an_organization_has_no_more_than_twenty_owned_by_one<S: Store>(w: World
     let id = mine.data[0].id;
     write!(w, &owner, |tx, call| organization::delete(tx, call, id)).unwrap();
     w.organization(&owner).await;
+}
+
+async fn tenants_see_that_an_operator_did_something_and_not_which<S: Store>(w: World<S>) {
+    let (owner, organization_id, _) = w.tenant("a@example.org").await;
+    let id = w.person("operator@example.org").await;
+    let is_admin = true;
+    let session_id = w.tenancy.id(w.now);
+    let operator = Principal::User(tenancy::UserPrincipal { id, session_id, is_admin });
+    let mut call = w.call(&operator).as_operator().unwrap();
+    call.address = Some("203.0.113.7".parse().unwrap());
+    w.store
+        .write(call, move |tx, call| Box::pin(organization::suspend(tx, call, organization_id, true)))
+        .await
+        .unwrap();
+    write!(w, &Principal::Operator, |tx, call| organization::suspend(tx, call, organization_id, false))
+        .unwrap();
+    let of =
+        |actor_id| AuditFilter { organization_id: Some(organization_id), actor_id, ..AuditFilter::default() };
+    let page = PageRequest { after: None, limit: 100 };
+    let by = async |who: &Principal, filter: AuditFilter| {
+        let log = read!(w, who, |tx, call| tenancy::audit::list(tx, call, &filter, page)).unwrap();
+        let suspended = log.data.into_iter().find(|entry| entry.action == "organization.suspended");
+        suspended.map(|entry| (entry.actor_kind, entry.actor_id, entry.address.is_some()))
+    };
+    let kind = tenancy::store::ActorKind::Operator;
+    assert_eq!(by(&owner, of(None)).await, Some((kind, None, false)));
+    assert_eq!(by(&owner, of(Some(id.to_string()))).await, None, "nor by asking for one");
+    let known = Some((kind, Some(id.to_string()), true));
+    assert_eq!(by(&Principal::Operator, of(Some(id.to_string()))).await, known);
+    // Who is none does not become one by saying so.
+    assert!(matches!(w.call(&owner).as_operator(), Err(Error::Forbidden(_))));
+}
+
+async fn an_account_is_found_by_its_whole_address<S: Store>(w: World<S>) {
+    let id = w.person("sam@example.org").await;
+    for number in 0..3 {
+        w.person(&format!("sam@example.org.{number}.example")).await;
+    }
+    let found = read!(w, &Principal::Operator, |tx, call| tenancy::user::find(tx, call, " SAM@example.org"));
+    assert_eq!(found.unwrap().id, id);
+    let part = read!(w, &Principal::Operator, |tx, call| tenancy::user::find(tx, call, "sam@"));
+    assert!(matches!(part, Err(Error::NotFound)));
 }

@@ -10,7 +10,9 @@ use crate::world::{World, on_each_store, write};
 on_each_store!(
     a_wrong_master_key_is_refused,
     a_rotation_rewraps_and_all_goes_on,
-    a_failed_rotation_changes_nothing
+    a_failed_rotation_changes_nothing,
+    a_replaced_key_of_session_handles_goes_on_until_the_next,
+    rotations_are_in_the_audit_log
 );
 
 /// Servers that start at the same time on a new store agree on its keys.
@@ -56,7 +58,8 @@ async fn a_rotation_rewraps_and_all_goes_on<S: Store>(mut w: World<S>) {
     let tokens = w.login("b@example.org").await.unwrap();
 
     let new = MasterKey::generate();
-    vault::rotate(&w.store, &w.master, &new).await.unwrap();
+    let call = w.call(&tenancy::Principal::Operator);
+    vault::rotate(&w.store, &call, &w.master, &new).await.unwrap();
     assert!(matches!(Tenancy::open(&w.store, &w.master, w.now).await, Err(VaultError::WrongMasterKey)));
     // A server that starts with the new one.
     w.tenancy = Tenancy::open(&w.store, &new, w.now).await.unwrap();
@@ -78,7 +81,8 @@ async fn a_rotation_rewraps_and_all_goes_on<S: Store>(mut w: World<S>) {
 
 async fn a_failed_rotation_changes_nothing<S: Store>(w: World<S>) {
     let before = w.rows().await;
-    let wrong = vault::rotate(&w.store, &MasterKey::generate(), &MasterKey::generate()).await;
+    let call = w.call(&tenancy::Principal::Operator);
+    let wrong = vault::rotate(&w.store, &call, &MasterKey::generate(), &MasterKey::generate()).await;
     assert!(matches!(wrong, Err(VaultError::WrongMasterKey)));
     assert!(w.rows().await == before);
     // Nowhere in the store is the master key, nor a data key in the clear.
@@ -87,4 +91,37 @@ async fn a_failed_rotation_changes_nothing<S: Store>(w: World<S>) {
     let clear =
         |value: &Value| *value == Value::Bytes(master.clone()) || *value == Value::Bytes(pepper.clone());
     assert!(!before.iter().flatten().any(clear));
+}
+
+async fn a_replaced_key_of_session_handles_goes_on_until_the_next<S: Store>(mut w: World<S>) {
+    let keys = |w: &World<S>| w.tenancy.keys().session_handle_keys().map(|(id, key)| (id, key.clone()));
+    let mut known = vec![keys(&w)[0].clone()];
+    for _ in 0..2 {
+        let call = w.call(&tenancy::Principal::Operator);
+        vault::replace_session_handle_key(&w.store, &call, &w.master).await.unwrap();
+        w.tenancy = Tenancy::open(&w.store, &w.master, w.now).await.unwrap();
+        let [present, before] = keys(&w);
+        assert_eq!(Some(&before), known.last());
+        assert!(!known.contains(&present));
+        known.push(present);
+    }
+    let [first, second, third] = [0, 1, 2].map(|at| known[at].clone());
+    assert_eq!(w.tenancy.keys().session_handle_key(first.0), None, "replaced twice");
+    for (id, key) in [second, third] {
+        assert_eq!(w.tenancy.keys().session_handle_key(id), Some(&key));
+    }
+    let call = w.call(&tenancy::Principal::Operator);
+    let wrong = vault::replace_session_handle_key(&w.store, &call, &MasterKey::generate()).await;
+    assert!(matches!(wrong, Err(VaultError::WrongMasterKey)));
+}
+
+async fn rotations_are_in_the_audit_log<S: Store>(w: World<S>) {
+    let call = w.call(&tenancy::Principal::Operator);
+    vault::replace_session_handle_key(&w.store, &call, &w.master).await.unwrap();
+    vault::rotate(&w.store, &call, &w.master, &MasterKey::generate()).await.unwrap();
+    let filter = tenancy::store::AuditFilter::default();
+    let log =
+        tenancy::store::Tx::audit_page(&mut w.store.read().await.unwrap(), &filter, None, 10).await.unwrap();
+    let actions: Vec<_> = log.iter().map(|entry| entry.action.as_str()).collect();
+    assert_eq!(actions, ["master_key.rotated", "session_handle_key.replaced"]);
 }

@@ -7,9 +7,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sqlx::postgres::{PgListener, PgPool};
+use sqlx::postgres::{PgListener, PgPool, PgPoolOptions};
 use tokio::sync::watch;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 use super::Shared;
 use crate::sql::changes::{Announced, Entity, FlushCause};
@@ -46,28 +46,66 @@ pub(super) async fn start(
     poll_interval: Duration,
     mut closed: watch::Receiver<()>,
 ) -> Result<(), Error> {
-    let listener = listen(&shared).await?;
-    let mut follower = Follower { readers, at: Position::START, reached: true };
+    let listening = Listening::open(&shared).await?;
+    let answer_timeout = shared.answer_timeout;
+    let mut follower = Follower { readers, answer_timeout, at: Position::START, reached: true };
     follower.at = outbox::end(&mut follower.tx().await?).await?;
     tokio::spawn(async move {
         tokio::select! {
             // First, as a pool that is closed looks like a connection that is lost.
             biased;
             _ = closed.changed() => {}
-            () = follower.run(listener, &shared, poll_interval) => {}
+            () = follower.run(listening, &shared, poll_interval) => {}
         }
     });
     Ok(())
 }
 
-async fn listen(shared: &Shared) -> Result<PgListener, Error> {
-    let mut listener = PgListener::connect_with(&shared.writers).await?;
-    listener.listen(CHANNEL).await?;
-    Ok(listener)
+/// The connection that listens.
+struct Listening {
+    listener: PgListener,
+    /// When it last said something.
+    heard: Instant,
+}
+
+impl Listening {
+    /// With a pool of its own, as nobody else is to wait for a connection that is dead.
+    async fn open(shared: &Shared) -> Result<Self, Error> {
+        let pool = PgPoolOptions::new().max_connections(1);
+        let opening = async {
+            let pool = pool.connect_with(shared.listening.clone()).await?;
+            let mut listener = PgListener::connect_with(&pool).await?;
+            listener.listen(CHANNEL).await?;
+            Ok::<_, sqlx::Error>(listener)
+        };
+        let listener = timeout(shared.answer_timeout, opening).await.map_err(|_| Error::Timeout)??;
+        Ok(Self { listener, heard: Instant::now() })
+    }
+
+    /// Waits for a notification, or until it is time to poll; `false` once the connection is lost.
+    ///
+    /// One that is half open, behind a firewall that has forgotten it, is as silent as one to which nothing happens. So after
+    /// a silence it is asked whether it lives.
+    async fn turn(&mut self, shared: &Shared, poll_interval: Duration) -> bool {
+        match timeout(poll_interval, self.listener.try_recv()).await {
+            Ok(Ok(Some(_))) => {}
+            Ok(Ok(None) | Err(_)) => return false,
+            Err(_) if self.heard.elapsed() < shared.answer_timeout => return true,
+            Err(_) => {
+                let asked = sqlx::query("SELECT 1").execute(&mut self.listener);
+                if !timeout(shared.answer_timeout, asked).await.is_ok_and(|answer| answer.is_ok()) {
+                    return false;
+                }
+            }
+        }
+        self.heard = Instant::now();
+        true
+    }
 }
 
 struct Follower {
     readers: PgPool,
+    answer_timeout: Duration,
     /// Everything before this is read and will not grow.
     at: Position,
     /// Whether the last poll succeeded.
@@ -75,20 +113,19 @@ struct Follower {
 }
 
 impl Follower {
-    async fn run(&mut self, listener: PgListener, shared: &Shared, poll_interval: Duration) {
-        let mut listener = Some(listener);
+    async fn run(&mut self, listening: Listening, shared: &Shared, poll_interval: Duration) {
+        let mut listening = Some(listening);
         loop {
-            match &mut listener {
-                Some(listening) => match timeout(poll_interval, listening.try_recv()).await {
-                    Ok(Ok(Some(_))) | Err(_) => {}
-                    // It was lost and is made anew at the next turn.
-                    Ok(Ok(None) | Err(_)) => {
-                        listener = None;
+            match &mut listening {
+                Some(open) => {
+                    if !open.turn(shared, poll_interval).await {
+                        // It is made anew at the next turn.
+                        listening = None;
                         shared.changes.flush(FlushCause::Disconnected);
                     }
-                },
-                None => match listen(shared).await {
-                    Ok(again) => listener = Some(again),
+                }
+                None => match Listening::open(shared).await {
+                    Ok(again) => listening = Some(again),
                     Err(_) => sleep(poll_interval).await,
                 },
             }
@@ -107,7 +144,8 @@ impl Follower {
     }
 
     async fn tx(&self) -> Result<Tx, Error> {
-        Ok(Tx::reading(Connection::Postgres(self.readers.acquire().await?)))
+        let connection = self.readers.acquire().await?;
+        Ok(Tx::reading(Connection::Postgres(connection)).answered_within(self.answer_timeout))
     }
 
     /// Publishes what was committed since the last time. Rows that stand behind an open transaction are published, by

@@ -7,9 +7,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sqlx::pool::PoolConnection;
 use sqlx::postgres::{PgConnectOptions, PgPool, PgPoolOptions};
-use sqlx::{ConnectOptions as _, Connection as _, Postgres as Pg};
+use sqlx::{ConnectOptions as _, Connection as _};
 use tokio::sync::{Notify, OnceCell, Semaphore, TryAcquireError, watch};
 use tokio::time::sleep;
 
@@ -62,6 +61,9 @@ pub(super) struct Postgres {
 /// What jobs and the follower have in common.
 struct Shared {
     writers: PgPool,
+    /// How the connection that listens is made, which is in no pool.
+    listening: PgConnectOptions,
+    answer_timeout: Duration,
     changes: Arc<Hub>,
     /// Told after a commit that others are to hear of.
     announce: Notify,
@@ -97,12 +99,19 @@ impl Postgres {
                     })
                 })
         };
+        let listening = options.clone();
         let writers = pool().connect_with(options.clone()).await.map_err(open)?;
         let readers = pool()
             .connect_with(options.options([("default_transaction_read_only", "on")]))
             .await
             .map_err(open)?;
-        let shared = Arc::new(Shared { writers, changes, announce: Notify::new() });
+        let shared = Arc::new(Shared {
+            writers,
+            listening,
+            answer_timeout: config.answer_timeout,
+            changes,
+            announce: Notify::new(),
+        });
         let closed = watch::Sender::new(());
         tokio::spawn(follow::announce(Arc::clone(&shared), closed.subscribe()));
         Ok(Self {
@@ -116,8 +125,10 @@ impl Postgres {
         })
     }
 
-    pub(super) async fn reader(&self) -> Result<PoolConnection<Pg>, Error> {
-        Ok(self.readers.acquire().await?)
+    /// Something to read with.
+    pub(super) async fn reader(&self) -> Result<Tx, Error> {
+        let connection = self.readers.acquire().await?;
+        Ok(Tx::reading(Connection::Postgres(connection)).answered_within(self.shared.answer_timeout))
     }
 
     /// Takes a job. It is carried out from here on, whoever waits for it.
@@ -180,16 +191,16 @@ impl Shared {
             Ok(connection) => connection,
             Err(error) => return Attempt::Finished(Err(error.into())),
         };
-        let mut tx = Tx::writing(Connection::Postgres(connection));
+        let mut tx = Tx::writing(Connection::Postgres(connection)).answered_within(self.answer_timeout);
         if let Err(error) = tx.control("BEGIN").await {
-            drop_connection(tx).await;
+            drop_connection(tx);
             return Attempt::Finished(Err(error));
         }
         match job.run(&mut tx).await {
             Ran::Done | Ran::Ended => self.commit(tx).await,
             ran @ (Ran::Failed | Ran::Contended) => {
                 if tx.control("ROLLBACK").await.is_err() {
-                    drop_connection(tx).await;
+                    drop_connection(tx);
                 }
                 if matches!(ran, Ran::Contended) {
                     Attempt::Contended(Ok(()))
@@ -213,11 +224,11 @@ impl Shared {
             // The server said no; it has rolled back.
             Err(error @ Error::Contended(_)) => Attempt::Contended(Err(error)),
             Err(Error::Unavailable(cause)) => {
-                drop_connection(tx).await;
+                drop_connection(tx);
                 Attempt::Finished(Err(Error::InDoubt(cause)))
             }
             Err(error) => {
-                drop_connection(tx).await;
+                drop_connection(tx);
                 Attempt::Finished(Err(error))
             }
         }
@@ -231,10 +242,10 @@ enum Attempt {
     Contended(Result<(), Error>),
 }
 
-/// Closes a connection that may be in the middle of a transaction, instead of giving it back.
-async fn drop_connection(tx: Tx) {
-    if let Connection::Postgres(connection) = tx.into_connection() {
-        let _ = connection.close().await;
+/// Closes a connection that may be in the middle of a transaction, instead of giving it back. Nobody waits for that.
+fn drop_connection(tx: Tx) {
+    if let Connection::Postgres(mut connection) = tx.into_connection() {
+        connection.close_on_drop();
     }
 }
 

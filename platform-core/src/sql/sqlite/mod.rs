@@ -19,7 +19,7 @@ use super::lock::Lock;
 use super::tx::Connection;
 use super::{Config, Error, Tx};
 
-/// How long a statement waits for the file's lock. Only our one writer and checkpoints take it.
+/// How long a statement waits for the file's lock, also said by the writer. Only our one writer and checkpoints take it.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Statements that a connection keeps prepared.

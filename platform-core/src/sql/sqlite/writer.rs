@@ -24,6 +24,9 @@ const GROUP: usize = 64;
 /// How long a group takes in further jobs, so that a slow job does not delay the answers to the ones before it much more.
 const GROUP_TIME: Duration = Duration::from_millis(20);
 
+/// How long a statement waits for the file's lock, as the connection was opened with.
+const BUSY_TIMEOUT: &str = "PRAGMA busy_timeout = 5000";
+
 enum Request {
     Job(Box<dyn Job>),
     /// Moves the log into the database file and empties it.
@@ -174,8 +177,11 @@ async fn commit(tx: &mut Tx) -> Result<(), Error> {
 }
 
 async fn truncate(tx: &mut Tx) -> Result<(), Error> {
+    // Everybody's writes would wait for the readers who hold the log, so it is tried again instead, between them.
+    tx.control("PRAGMA busy_timeout = 0").await?;
     let row = tx.fetch_one("PRAGMA wal_checkpoint(TRUNCATE)").await;
     tx.take_spoiled();
+    tx.control(BUSY_TIMEOUT).await?;
     // Busy: a reader holds the log. The caller tries again.
     if row?.get::<i64>(0)? == 0 { Ok(()) } else { Err(Error::Busy) }
 }

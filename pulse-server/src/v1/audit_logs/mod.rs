@@ -112,6 +112,7 @@ impl Wanted {
             resource_id: self.resource_id.clone(),
             from: self.from,
             until: self.until,
+            ..AuditFilter::default()
         }
     }
 }

@@ -74,6 +74,7 @@ impl From<&AuditFilter> for audit::Filter {
             resource_id: filter.resource_id.clone(),
             from: filter.from,
             until: filter.until,
+            without_operators: filter.without_operators,
         }
     }
 }
