@@ -67,7 +67,7 @@ pub(crate) async fn put<T: Tx>(tx: &mut T, stream: &Stream) -> Result<(), Error>
             project_id: stream.project_id,
             label: Label::text(key, value),
         };
-        tx.insert(&row).await?;
+        tx.append(&row).await?;
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub(super) struct Context {
     pub(super) dir: PathBuf,
     /// Bytes a second of the clip.
     pub(super) clip_bytes_per_s: f64,
+    /// Processes that wanted to run in the minute before, on average.
+    pub(super) load_before: f64,
     /// Every run, one line each.
     log: RefCell<std::fs::File>,
     /// The load tools' command lines, as they were.
@@ -46,6 +48,7 @@ impl Context {
             rounds: args.rounds.unwrap_or(if args.quick { 1 } else { 3 }).max(1),
             pulse: pulse.canonicalize()?,
             dir,
+            load_before: load_average(),
             clip_bytes_per_s: clip.media_bytes() as f64 / f64::from(crate::clip::PERIOD_MS) * 1e3,
             log: RefCell::new(std::fs::File::create(&log).with_context(|| log.display().to_string())?),
             commands: RefCell::default(),
@@ -113,6 +116,12 @@ impl Drop for Context {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir_all(&self.dir);
     }
+}
+
+/// The kernel's load average of the last minute; 0 where there is none.
+fn load_average() -> f64 {
+    let text = std::fs::read_to_string("/proc/loadavg").unwrap_or_default();
+    text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0.0)
 }
 
 /// Runs of one subject.

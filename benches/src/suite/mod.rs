@@ -27,7 +27,7 @@ pub struct Args {
     /// Runs of each measurement, alternating between the servers.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Where the table goes; `-` for standard output only.
+    /// Where the table goes; `-` for standard output only. Single measurements become a section of what is there.
     #[arg(long, default_value = "benches/RESULTS.md")]
     out: String,
     /// The server under test.
@@ -83,10 +83,18 @@ pub fn run(args: &Args) -> anyhow::Result<()> {
             Err(error) => rows.push(Row::failed(name, &format!("{error:#}"))),
         }
     }
-    let text = report::render(&context, &rows, began.elapsed())?;
+    let (took, names) = (began.elapsed(), &args.names);
+    let whole = names.is_empty();
+    let text = if whole {
+        report::render(&context, &rows, took)?
+    } else {
+        report::section(&context, names, &rows, took)?
+    };
     println!("{text}");
     if args.out != "-" {
-        std::fs::write(&args.out, text)?;
+        let page =
+            if whole { text } else { report::splice(&std::fs::read_to_string(&args.out)?, names, &text) };
+        std::fs::write(&args.out, page)?;
     }
     Ok(())
 }

@@ -24,6 +24,56 @@ pub(super) fn render(context: &Context, rows: &[Row], took: Duration) -> anyhow:
     if context.quick {
         out.push_str("**Short runs (`--quick`): to see that everything works, not to quote.**\n\n");
     }
+    table(&mut out, rows)?;
+    writeln!(out, "## Machine and versions\n")?;
+    machine(&mut out, took)?;
+    writeln!(out, "\n## Commands\n")?;
+    commands(&mut out, context)?;
+    Ok(out)
+}
+
+/// Renders single measurements as a section of a page.
+pub(super) fn section(
+    context: &Context,
+    names: &[String],
+    rows: &[Row],
+    took: Duration,
+) -> anyhow::Result<String> {
+    let (begin, end) = marks(names);
+    let mut out = format!("{begin}\n## By themselves: {}\n\n", names.join(", "));
+    let (rounds, busy) = (context.rounds, context.load_before);
+    writeln!(
+        out,
+        "Measured in a session of their own: medians of {rounds} {}, with the lowest and the highest in parentheses. The machine's \
+         load average when it began was {busy}.\n",
+        if rounds == 1 { "run" } else { "runs" },
+    )?;
+    table(&mut out, rows)?;
+    machine(&mut out, took)?;
+    out.push('\n');
+    commands(&mut out, context)?;
+    writeln!(out, "{end}")?;
+    Ok(out)
+}
+
+/// Puts a section in the place of the one that was measured before, or at the end of the page.
+pub(super) fn splice(page: &str, names: &[String], section: &str) -> String {
+    let (begin, end) = marks(names);
+    let before = page.split_once(&begin);
+    let after = before.and_then(|(_, rest)| rest.split_once(&end));
+    match (before, after) {
+        (Some((before, _)), Some((_, after))) => format!("{before}{}{after}", section.trim_end()),
+        _ => format!("{}\n\n{section}", page.trim_end()),
+    }
+}
+
+/// Comments around a section, by which it is found.
+fn marks(names: &[String]) -> (String, String) {
+    let names = names.join(" ");
+    (format!("<!-- benches/run {names} -->"), format!("<!-- end of benches/run {names} -->"))
+}
+
+fn table(out: &mut String, rows: &[Row]) -> anyhow::Result<()> {
     out.push_str(
         "| what | bar | Pulse | peer | bare broadcast | ratio | met |\n|---|---|---|---|---|---|---|\n",
     );
@@ -31,13 +81,16 @@ pub(super) fn render(context: &Context, rows: &[Row], took: Duration) -> anyhow:
     let met = rows.iter().filter(|row| row.met == Some(true)).count();
     let bars = rows.iter().filter(|row| row.met.is_some()).count();
     writeln!(out, "\n{met} of {bars} bars are met.\n")?;
-    machine(&mut out, took)?;
-    writeln!(out, "\n## Commands\n\nThe load tools, each also with `--pid` of the server:\n\n```")?;
+    Ok(())
+}
+
+fn commands(out: &mut String, context: &Context) -> anyhow::Result<()> {
+    writeln!(out, "The load tools, each also with `--pid` of the server:\n\n```")?;
     for command in context.commands.borrow().iter() {
         writeln!(out, "{command}")?;
     }
     out.push_str("```\n");
-    Ok(out)
+    Ok(())
 }
 
 fn machine(out: &mut String, took: Duration) -> anyhow::Result<()> {
@@ -46,7 +99,6 @@ fn machine(out: &mut String, took: Duration) -> anyhow::Result<()> {
     let model = models.first().and_then(|line| line.split_once(": ")).map_or("unknown", |(_, model)| model);
     let memory = std::fs::read_to_string("/proc/meminfo").unwrap_or_default();
     let memory_kib = memory.split_whitespace().nth(1).and_then(|kib| kib.parse::<u64>().ok()).unwrap_or(0);
-    writeln!(out, "## Machine and versions\n")?;
     writeln!(out, "- {} CPUs, {model}; {} GiB of memory", models.len(), memory_kib / 1_048_576)?;
     writeln!(out, "- Linux {}", first_line("uname", &["-r"]))?;
     writeln!(
@@ -61,6 +113,7 @@ fn machine(out: &mut String, took: Duration) -> anyhow::Result<()> {
     let module = ["-W", "-f", "${Package} ${Version}", "libnginx-mod-rtmp"];
     writeln!(out, "- {}", first_line("dpkg-query", &module))?;
     writeln!(out, "- {}", first_line("ffmpeg", &["-version"]))?;
+    writeln!(out, "- {}", first_line("psql", &["--version"]))?;
     writeln!(out, "- date {}, {} minutes", first_line("date", &["-u", "+%Y-%m-%d"]), took.as_secs() / 60)?;
     Ok(())
 }
@@ -71,4 +124,23 @@ fn first_line(command: &str, arguments: &[&str]) -> String {
     let text = output.map(|output| [output.stdout, output.stderr].concat()).unwrap_or_default();
     let text = String::from_utf8_lossy(&text);
     text.lines().next().unwrap_or("unknown").to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_section_replaces_itself_and_nothing_else() {
+        let (api, play) = (["api".to_owned(), "create".to_owned()], ["play".to_owned()]);
+        let section = |names: &[String], text: &str| {
+            let (begin, end) = marks(names);
+            format!("{begin}\n{text}\n{end}\n")
+        };
+        let page = splice("# Page\n", &api, &section(&api, "old"));
+        let page = splice(&page, &play, &section(&play, "other"));
+        let page = splice(&page, &api, &section(&api, "new"));
+        let expected = format!("# Page\n\n{}\n{}", section(&api, "new"), section(&play, "other"));
+        assert_eq!(page, expected);
+    }
 }
