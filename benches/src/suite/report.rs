@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::context::Context;
 use super::server::nginx_executable;
 use super::table::Row;
+use crate::clip::target_dir;
 
 /// Renders machine, versions, table and commands.
 pub(super) fn render(context: &Context, rows: &[Row], took: Duration) -> anyhow::Result<String> {
@@ -86,8 +87,14 @@ fn table(out: &mut String, rows: &[Row]) -> anyhow::Result<()> {
 
 fn commands(out: &mut String, context: &Context) -> anyhow::Result<()> {
     writeln!(out, "The load tools, each also with `--pid` of the server:\n\n```")?;
+    // What is another's on each machine and in each session.
+    let (target, temporary) = (target_dir(), std::env::temp_dir());
+    let target = target.canonicalize().unwrap_or(target).display().to_string();
+    let temporary = temporary.display().to_string();
+    let process = format!("-{}", std::process::id());
     for command in context.commands.borrow().iter() {
-        writeln!(out, "{command}")?;
+        let command = command.replace(&target, "target").replace(&temporary, "$TMPDIR");
+        writeln!(out, "{}", command.replace(&process, ""))?;
     }
     out.push_str("```\n");
     Ok(())

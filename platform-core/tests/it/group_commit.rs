@@ -61,7 +61,8 @@ async fn a_job_whose_caller_went_away_is_committed(fixture: Fixture) {
         // Polled once and dropped, as when a client hangs up.
         let mut write = Box::pin(write);
         let polled: Poll<Result<u64, Error>> = write.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-        assert!(polled.is_pending());
+        // The writer may have been quicker than this thread.
+        assert!(matches!(polled, Poll::Pending | Poll::Ready(Ok(1))), "{polled:?}");
     }
     soon(async {
         while number(&db, "SELECT COUNT(*) FROM thing").await < 20 {
