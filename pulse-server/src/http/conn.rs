@@ -75,7 +75,8 @@ pub(crate) async fn serve(
     while let Some((stream, remote)) = accept(&listener, &mut draining).await {
         match app.connections.enter(app.config.load().limits.http_connections) {
             Some(counted) => {
-                let viewer = Viewer { app: Arc::clone(&app), remote, draining: draining.clone() };
+                let (app, draining) = (Arc::clone(&app), draining.clone());
+                let viewer = Viewer { app, remote, secure: tls.is_some(), draining };
                 tokio::spawn(connection(viewer, stream, tls.clone(), counted));
             }
             None => refusals.note(remote, "limits.http_connections"),
@@ -87,6 +88,8 @@ pub(crate) async fn serve(
 struct Viewer {
     app: Arc<App>,
     remote: SocketAddr,
+    /// Whether over TLS.
+    secure: bool,
     draining: watch::Receiver<bool>,
 }
 
@@ -140,7 +143,7 @@ where
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
         .max_buf_size(MAX_BUFFER)
-        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote));
+        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote, viewer.secure));
     async move {
         tokio::select! {
             ended = &mut connection => return Ok(ended?),
@@ -159,7 +162,7 @@ where
         .keep_alive_interval(HEAD_TIMEOUT)
         .max_concurrent_streams(MAX_STREAMS)
         .max_header_list_size(MAX_BUFFER as u32)
-        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote));
+        .serve_connection(TokioIo::new(Guarded::new(io)), service(viewer.app, viewer.remote, viewer.secure));
     let mut connection = pin!(connection);
     tokio::select! {
         ended = connection.as_mut() => return Ok(ended?),
@@ -172,6 +175,7 @@ where
 fn service(
     app: Arc<App>,
     remote: SocketAddr,
+    secure: bool,
 ) -> impl Service<Request<Incoming>, Response = Response<Body>, Error = Infallible, Future: Send + 'static> {
     service_fn(move |request: Request<Incoming>| {
         let app = Arc::clone(&app);
@@ -179,7 +183,7 @@ fn service(
         // What a connection may wait in is part of its size: the API's answers have a place of their own.
         let api = V1::has(head.path()).then(|| {
             let app = Arc::clone(&app);
-            Box::pin(async move { app.v1().answer(request, remote).await })
+            Box::pin(async move { app.v1().answer(request, remote, secure).await })
         });
         async move {
             Ok(match api {
@@ -282,7 +286,7 @@ mod tests {
         let connection =
             size_of_returned(|(viewer, stream, tls, counted)| connection(viewer, stream, tls, counted));
         assert!(connection <= 1_152, "{connection} bytes for a connection");
-        let answer = size_of_returned(|(app, remote, request)| service(app, remote).call(request));
+        let answer = size_of_returned(|(app, remote, request)| service(app, remote, false).call(request));
         assert!(answer <= 704, "{answer} bytes for the answer it waits for");
     }
 }

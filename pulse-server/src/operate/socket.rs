@@ -1,7 +1,7 @@
 //! The running server's socket, which only its own user can open.
 
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,6 +19,10 @@ const MAX_REQUEST: u64 = 64 * 1024;
 const MAX_ANSWER: u64 = 64 << 20;
 /// How long the command line may take for its request.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long it may take to read the answer, as one waits for the other.
+const READING: Duration = Duration::from_secs(30);
+/// The pause after a connection that could not be accepted.
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// Where the socket is.
 pub(crate) fn path(data_dir: &Path) -> PathBuf {
@@ -44,9 +48,19 @@ impl Socket {
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(error),
         }
+        // Made in a folder that nobody else can enter, and moved once its own mode is right: there is no moment in between.
+        let folder = data_dir.join("admin.new");
+        match std::fs::remove_dir_all(&folder) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+        std::fs::DirBuilder::new().mode(0o700).create(&folder)?;
+        let new = folder.join("sock");
         // A path beyond the system's 108 bytes is short by way of the folder's descriptor.
-        let listener = UnixListener::bind(short(&path, &std::fs::File::open(data_dir)?))?;
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600))?;
+        let listener = UnixListener::bind(short(&new, &std::fs::File::open(&folder)?))?;
+        std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600))?;
+        std::fs::rename(&new, &path)?;
+        std::fs::remove_dir(&folder)?;
         Ok(Self { listener, path })
     }
 }
@@ -81,6 +95,7 @@ pub(crate) async fn serve(api: Arc<Api>, socket: Socket, mut draining: watch::Re
         };
         if let Err(error) = answered {
             tracing::warn!(%error, "the socket of the command line");
+            tokio::time::sleep(PAUSE).await;
         }
     }
 }
@@ -96,8 +111,11 @@ async fn answer(api: &Arc<Api>, stream: UnixStream) -> io::Result<()> {
     };
     let mut text = serde_json::to_vec(&answer)?;
     text.push(b'\n');
-    stream.write_all(&text).await?;
-    stream.flush().await
+    let written = async {
+        stream.write_all(&text).await?;
+        stream.flush().await
+    };
+    tokio::time::timeout(READING, written).await?
 }
 
 /// Asks the server that holds the data folder; `None` where none does.
@@ -119,4 +137,31 @@ pub(super) async fn ask(data_dir: &Path, request: &Request) -> io::Result<Option
     let mut line = String::new();
     (&mut stream).take(MAX_ANSWER).read_line(&mut line).await?;
     Ok(Some(serde_json::from_str(&line)?))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_socket_is_its_owners_and_replaces_what_a_killed_server_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("x".repeat(120));
+        for data_dir in [folder.path(), long.as_path()] {
+            std::fs::create_dir_all(data_dir).unwrap();
+            std::fs::create_dir_all(data_dir.join("admin.new")).unwrap();
+            std::fs::write(data_dir.join("admin.new/sock"), "left").unwrap();
+            std::fs::write(data_dir.join("admin.sock"), "left").unwrap();
+            let socket = Socket::open(data_dir).unwrap();
+            let mode = std::fs::metadata(path(data_dir)).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600);
+            assert!(!data_dir.join("admin.new").exists());
+            let folder = std::fs::File::open(data_dir).unwrap();
+            let short = short(&path(data_dir), &folder);
+            let (connected, accepted) = tokio::join!(UnixStream::connect(short), socket.listener.accept());
+            assert!(connected.is_ok() && accepted.is_ok());
+            drop(socket);
+            assert!(!path(data_dir).exists());
+        }
+    }
 }

@@ -1,6 +1,6 @@
 //! Who a request is from, where proxies stand between.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use hyper::header::{HeaderMap, HeaderName};
 use ipnet::IpNet;
@@ -23,13 +23,24 @@ pub(crate) fn of(remote: IpAddr, headers: &HeaderMap, trusted: &[IpNet]) -> IpAd
         headers.get_all(FORWARDED_FOR).iter().filter_map(|line| line.to_str().ok()).collect();
     let hops = lines.iter().rev().flat_map(|line| line.rsplit(','));
     for hop in hops.take(MAX_HOPS) {
-        let Ok(address) = hop.trim().parse::<IpAddr>() else { break };
+        let Some(address) = read(hop.trim()) else { break };
         client = address.to_canonical();
         if !is_trusted(client) {
             break;
         }
     }
     client
+}
+
+/// An address as proxies write it: alone, or with its port, IPv6 in brackets or not.
+fn read(hop: &str) -> Option<IpAddr> {
+    if let Ok(address) = hop.parse::<IpAddr>() {
+        return Some(address);
+    }
+    if let Ok(address) = hop.parse::<SocketAddr>() {
+        return Some(address.ip());
+    }
+    hop.strip_prefix('[')?.strip_suffix(']')?.parse().ok()
 }
 
 /// What counts as one client: an IPv4 address, or an IPv6 network of 64 bits.
@@ -66,6 +77,23 @@ mod tests {
         assert_eq!(client("10.0.0.1", &["6.6.6.6", "1.1.1.1, 10.0.0.2"], &["10.0.0.0/8"]), "1.1.1.1");
         assert_eq!(client("10.0.0.1", &["nonsense"], &["10.0.0.0/8"]), "10.0.0.1");
         assert_eq!(client("::ffff:10.0.0.1", &["1.1.1.1"], &["10.0.0.0/8"]), "1.1.1.1");
+    }
+
+    #[test]
+    fn an_address_may_have_its_port_and_brackets() {
+        for (forwarded, expected) in [
+            ("1.1.1.1:50123", "1.1.1.1"),
+            ("[2001:db8::1]:50123", "2001:db8::1"),
+            ("[2001:db8::1]", "2001:db8::1"),
+            ("2001:db8::1", "2001:db8::1"),
+            ("6.6.6.6, 1.1.1.1:1, 10.0.0.2:2", "1.1.1.1"),
+            ("6.6.6.6, unknown", "10.0.0.1"),
+            ("6.6.6.6, _hidden", "10.0.0.1"),
+            ("1.1.1.1:99999", "10.0.0.1"),
+            ("[1.1.1.1", "10.0.0.1"),
+        ] {
+            assert_eq!(client("10.0.0.1", &[forwarded], &["10.0.0.0/8"]), expected, "{forwarded}");
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ pub(crate) struct Context {
     pub(crate) call: Call,
     /// The request, if it can be sent again.
     idempotency: Option<Key>,
-    asked: Asked,
+    /// What was asked for.
+    pub(super) asked: Asked,
 }
 
 /// What was asked for.
@@ -36,6 +37,8 @@ pub(super) struct Asked {
     pub(super) method: Method,
     /// Where.
     pub(super) at: Uri,
+    /// Whether over TLS.
+    pub(super) secure: bool,
 }
 
 /// A request of anybody. Credentials, right or wrong, do not matter.

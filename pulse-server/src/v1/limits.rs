@@ -3,8 +3,10 @@
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
+use arc_swap::ArcSwap;
 use governor::clock::{Clock as _, DefaultClock};
 use governor::middleware::StateInformationMiddleware;
 use governor::state::keyed::HashMapStateStore;
@@ -18,8 +20,9 @@ use super::failure::Failure;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
-/// Callers that a limit knows at once, 200,000 of about 100 bytes. Whoever comes beyond waits until others are forgotten,
-/// which they are as soon as they have their full allowance again.
+/// Callers that a limit knows at once, 200,000 of about 100 bytes. Those who have their full allowance again are forgotten, and when that
+/// leaves more than half, all are: a flood from that many addresses is not held up by a limit for each, and must not shut everybody
+/// else out.
 const MAX_KNOWN: usize = 200_000;
 
 /// RFC 9110 has no such header; these are of draft-ietf-httpapi-ratelimit-headers-10.
@@ -30,9 +33,12 @@ const POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 struct Limit<K: Hash + Eq + Clone> {
     name: &'static str,
     per_minute: NonZeroU32,
-    limiter: RateLimiter<K, HashMapStateStore<K>, DefaultClock, StateInformationMiddleware>,
+    limiter: ArcSwap<Limiter<K>>,
     clock: DefaultClock,
+    most: usize,
 }
+
+type Limiter<K> = RateLimiter<K, HashMapStateStore<K>, DefaultClock, StateInformationMiddleware>;
 
 /// What is left of a limit, for the answer's headers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,19 +54,31 @@ impl<K: Hash + Eq + Clone> Limit<K> {
     fn new(name: &'static str, per_minute: u64) -> Self {
         let per_minute =
             NonZeroU32::new(u32::try_from(per_minute).unwrap_or(u32::MAX)).unwrap_or(NonZeroU32::MIN);
-        let quota = Quota::per_minute(per_minute);
-        let limiter = RateLimiter::hashmap(quota).with_middleware::<StateInformationMiddleware>();
-        Self { name, per_minute, limiter, clock: DefaultClock::default() }
+        let limiter = ArcSwap::from_pointee(Self::empty(per_minute));
+        Self { name, per_minute, limiter, clock: DefaultClock::default(), most: MAX_KNOWN }
+    }
+
+    /// A limiter that knows nobody.
+    fn empty(per_minute: NonZeroU32) -> Limiter<K> {
+        RateLimiter::hashmap(Quota::per_minute(per_minute)).with_middleware::<StateInformationMiddleware>()
+    }
+
+    /// Makes room where too many are known.
+    fn make_room(&self) {
+        let limiter = self.limiter.load();
+        if limiter.len() < self.most {
+            return;
+        }
+        limiter.retain_recent();
+        if limiter.len() > self.most / 2 {
+            tracing::warn!(limit = self.name, "more callers than a rate limit remembers; it begins anew");
+            self.limiter.store(Arc::new(Self::empty(self.per_minute)));
+        }
     }
 
     fn check(&self, key: &K) -> Result<Remaining, Failure> {
-        if self.limiter.len() >= MAX_KNOWN {
-            self.limiter.retain_recent();
-            if self.limiter.len() >= MAX_KNOWN {
-                return Err(self.refusal(MINUTE));
-            }
-        }
-        match self.limiter.check_key(key) {
+        self.make_room();
+        match self.limiter.load().check_key(key) {
             Ok(state) => Ok(self.remaining(state.remaining_burst_capacity())),
             Err(until) => Err(self.refusal(until.wait_time_from(self.clock.now()))),
         }
@@ -170,11 +188,11 @@ impl Limits {
 
     /// Forgets who has their full allowance again.
     pub(super) fn sweep(&self) {
-        self.address.limiter.retain_recent();
-        self.key.limiter.retain_recent();
-        self.project.limiter.retain_recent();
-        self.user.limiter.retain_recent();
-        self.login.limiter.retain_recent();
+        self.address.limiter.load().retain_recent();
+        self.key.limiter.load().retain_recent();
+        self.project.limiter.load().retain_recent();
+        self.user.limiter.load().retain_recent();
+        self.login.limiter.load().retain_recent();
     }
 }
 
@@ -196,6 +214,17 @@ mod tests {
         assert_eq!(headers["ratelimit-policy"], "\"login\";q=5;w=60");
         assert!(headers["ratelimit"].to_str().unwrap().starts_with("\"login\";r=0;t="));
         assert_eq!(limit.check(&2).unwrap().remaining, 4, "others are not concerned");
+    }
+
+    #[test]
+    fn a_flood_of_callers_does_not_shut_out_others() {
+        let limit: Limit<u32> = Limit { most: 100, ..Limit::new("address", 5) };
+        for caller in 0..10_000 {
+            assert!(limit.check(&caller).is_ok(), "{caller}");
+            assert!(limit.limiter.load().len() <= 101);
+        }
+        let left: Vec<bool> = (0..6).map(|_| limit.check(&1).is_ok()).collect();
+        assert_eq!(left, [true, true, true, true, true, false], "it still limits");
     }
 
     #[test]

@@ -35,6 +35,7 @@ pub(crate) struct V1 {
 struct Sender {
     request_id: String,
     address: IpAddr,
+    secure: bool,
 }
 
 impl V1 {
@@ -53,16 +54,18 @@ impl V1 {
         path.starts_with("/v1/") || matches!(path, "/v1" | "/openapi.json") || path.starts_with("/docs")
     }
 
-    /// Answers a request.
+    /// Answers a request, which came over TLS if it is `secure`.
     pub(crate) async fn answer(
         &self,
         request: Request<Incoming>,
         remote: SocketAddr,
+        secure: bool,
     ) -> hyper::Response<Body> {
         let (head, body) = request.into_parts();
         let config = self.api.config();
         let sender = Sender {
             request_id: request_id::of(&head.headers),
+            secure,
             address: client_address::of(remote.ip(), &head.headers, &config.api.trusted_proxies),
         };
         let origin = headers::allowed_origin(&head.headers, &config.api.dashboard_origins);
@@ -128,7 +131,7 @@ impl V1 {
             self.api.usage.count_request(&call);
         }
         let key = Key::of(&head.headers, &head.method, head.uri.path(), &call, &received.0)?;
-        let asked = Asked { method: head.method.clone(), at: head.uri.clone() };
+        let asked = Asked { method: head.method.clone(), at: head.uri.clone(), secure: sender.secure };
         let person = person.then(|| call.clone());
         let context = Context::new(Arc::clone(&self.api), call, key, asked);
         head.extensions.insert(Prepared { context, refused });

@@ -3,15 +3,22 @@
 use hyper::header::{COOKIE, HeaderMap, HeaderValue};
 use platform_core::{Secret, WallTime};
 
+use crate::v1::failure::Failure;
+
 /// Its name. The prefix makes browsers insist on `Secure`.
 const NAME: &str = "__Secure-pulse_refresh";
 
-/// The token in the cookie of a request.
-pub(super) fn read(headers: &HeaderMap) -> Option<Secret> {
+/// The token in the cookie of a request. Two are refused: one may have been set by a neighbour in the domain.
+pub(super) fn read(headers: &HeaderMap) -> Result<Option<Secret>, Failure> {
     let lines = headers.get_all(COOKIE).iter().filter_map(|line| line.to_str().ok());
     let pairs = lines.flat_map(|line| line.split(';'));
     let mut named = pairs.filter_map(|pair| pair.trim().split_once('=')).filter(|(name, _)| *name == NAME);
-    named.next().map(|(_, value)| value.into())
+    let token = named.next().map(|(_, value)| value.into());
+    if named.next().is_some() {
+        let detail = "The cookie is there twice; remove what other pages of the domain have set.";
+        return Err(Failure::parameter(NAME, "duplicate_cookie", detail));
+    }
+    Ok(token)
 }
 
 /// The `Set-Cookie` of a token that is valid until `end`.
@@ -46,6 +53,22 @@ mod tests {
         );
         let mut headers = HeaderMap::new();
         headers.insert(COOKIE, "a=b; __Secure-pulse_refresh=abc; c=d".parse().unwrap());
-        assert_eq!(read(&headers), Some("abc".into()));
+        assert_eq!(read(&headers).unwrap(), Some("abc".into()));
+        assert_eq!(read(&HeaderMap::new()).unwrap(), None);
+    }
+
+    #[test]
+    fn two_cookies_of_the_name_are_refused_in_one_line_and_in_two() {
+        let lines = [
+            &["__Secure-pulse_refresh=a; __Secure-pulse_refresh=b"][..],
+            &["__Secure-pulse_refresh=a", "__Secure-pulse_refresh=a"],
+        ];
+        for lines in lines {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append(COOKIE, line.parse().unwrap());
+            }
+            assert_eq!(read(&headers).unwrap_err().status().as_u16(), 400);
+        }
     }
 }

@@ -158,7 +158,7 @@ fn presented(ctx: &Context, headers: &HeaderMap, input: Refresh) -> Result<(Opti
     if input.refresh_token.is_some() {
         return Ok((input.refresh_token, false));
     }
-    let cookie = cookie::read(headers);
+    let cookie = cookie::read(headers)?;
     if cookie.is_some() {
         super::check_origin(ctx, headers)?;
     }

@@ -4,6 +4,7 @@ mod account;
 mod cookie;
 mod email;
 mod login;
+mod origin;
 mod password;
 pub(crate) mod requests;
 mod totp;
@@ -11,7 +12,7 @@ mod totp;
 use std::time::Instant;
 
 use hyper::StatusCode;
-use hyper::header::{HeaderMap, ORIGIN};
+use hyper::header::HeaderMap;
 use platform_core::Secret;
 use platform_core::problem::code;
 use serde::Serialize;
@@ -26,6 +27,7 @@ use super::backoff::Attempt;
 use super::client_address;
 use super::context::Context;
 use super::failure::Failure;
+use origin::Own;
 use requests::Request;
 
 pub(super) fn routes() -> OpenApiRouter {
@@ -106,19 +108,15 @@ async fn queue(ctx: &Context, counted: Attempt<'_>, request: Request) -> Result<
     queued
 }
 
-/// Refuses a request with a cookie that another site's page sends. `SameSite=Strict` keeps browsers from it already; this
-/// holds for other sites on the same domain too.
+/// Refuses a request with a cookie that another site's page sends.
 fn check_origin(ctx: &Context, headers: &HeaderMap) -> Result<(), Failure> {
-    let Some(origin) = headers.get(ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default();
     let config = ctx.api.config();
-    let host = headers.get(hyper::header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let own = !host.is_empty()
-        && origin.split_once("://").is_some_and(|(scheme, of)| of == host && scheme.starts_with("http"));
-    let public = config.http.public_url.as_deref().is_some_and(|url| {
-        url.strip_prefix(origin).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
-    });
-    if own || public || config.api.dashboard_origins.iter().any(|allowed| allowed == origin) {
+    let own = Own {
+        secure: ctx.asked.secure,
+        public_url: config.http.public_url.as_deref(),
+        dashboards: &config.api.dashboard_origins,
+    };
+    if own.sends(&ctx.asked.at, headers) {
         return Ok(());
     }
     Err(code::FORBIDDEN.problem("The cookie is not taken from pages of this origin.").into())
