@@ -2,6 +2,7 @@
 
 use std::collections::{HashMap, HashSet};
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arc_swap::ArcSwap;
@@ -18,6 +19,9 @@ use crate::stream_id::StreamId;
 /// Revocations waiting to be carried out; each is a few words.
 const PENDING_REVOCATIONS: usize = 1024;
 
+/// What the log says of peers that open mode is not for.
+const ELSEWHERE: &str = "open mode is for this machine; see the setting open_remote";
+
 /// Admits the keys of `[[streams]]`, and any key where the configuration is open. All streams are public.
 pub struct Configured {
     table: ArcSwap<Table>,
@@ -28,13 +32,16 @@ pub struct Configured {
 /// Keys by their SHA-256, so that looking one up takes no longer the nearer a guess comes.
 struct Table {
     open: bool,
+    /// Whether open mode is for other machines too.
+    open_remote: bool,
     streams: HashSet<StreamId>,
     keys: HashMap<[u8; 32], StreamId>,
 }
 
 impl Table {
     fn of(config: &Config) -> Self {
-        let mut table = Self { open: config.open, streams: HashSet::new(), keys: HashMap::new() };
+        let (open, open_remote) = (config.open, config.open_remote);
+        let mut table = Self { open, open_remote, streams: HashSet::new(), keys: HashMap::new() };
         for stream in &config.streams {
             let Some(id) = StreamId::parse(&stream.id) else { continue };
             for key in &stream.keys {
@@ -45,14 +52,16 @@ impl Table {
         table
     }
 
-    fn publish(&self, key: &str) -> Result<(StreamId, Credential), Denied> {
+    fn publish(&self, key: &str, remote: IpAddr) -> Result<(StreamId, Credential), Denied> {
         let digest = digest(key);
         if let Some(stream) = self.keys.get(&digest) {
             return Ok((stream.clone(), credential(&digest)));
         }
+        let open = self.is_open_to(remote);
         match StreamId::parse(key) {
-            Some(stream) if self.open && !self.streams.contains(&stream) => Ok((stream, credential(&digest))),
-            None if self.open => Err(denied(
+            Some(stream) if open && !self.streams.contains(&stream) => Ok((stream, credential(&digest))),
+            _ if self.open && !open => Err(denied(DeniedCode::BadCredential, ELSEWHERE)),
+            None if open => Err(denied(
                 DeniedCode::BadCredential,
                 "in open mode a key is 1 to 64 characters A-Z a-z 0-9 _ -",
             )),
@@ -62,6 +71,18 @@ impl Table {
 
     fn knows(&self, stream: &StreamId) -> bool {
         self.open || self.streams.contains(stream)
+    }
+
+    fn is_open_to(&self, remote: IpAddr) -> bool {
+        self.open && (self.open_remote || remote.to_canonical().is_loopback())
+    }
+
+    fn see(&self, stream: &StreamId, remote: IpAddr) -> Result<(), Denied> {
+        if self.streams.contains(stream) || self.is_open_to(remote) {
+            return Ok(());
+        }
+        let why = if self.open { ELSEWHERE } else { "no such stream is configured" };
+        Err(denied(DeniedCode::UnknownStream, why))
     }
 }
 
@@ -124,7 +145,7 @@ impl Configured {
             let credential = credential(digest);
             self.revoke(Revocation::Credential { stream: stream.clone(), credential }).await;
         }
-        if old.open && !new.open {
+        if (old.open && !new.open) || (old.open && old.open_remote && !new.open_remote) {
             self.revoke(Revocation::AllBut(Arc::new(new.streams.clone()))).await;
         }
     }
@@ -134,7 +155,13 @@ impl Configured {
         let _ = self.revoked.send(revocation).await;
     }
 
-    fn see(&self, stream: StreamId) -> Result<Grant, Denied> {
+    fn see(&self, View { stream, remote, .. }: View) -> Result<Grant, Denied> {
+        self.table.load().see(&stream, remote.ip())?;
+        Ok(Grant::new(stream, Terms::viewer(Credentials::default())))
+    }
+
+    /// Whoever has a session was admitted once.
+    fn go_on(&self, stream: StreamId) -> Result<Grant, Denied> {
         if self.table.load().knows(&stream) {
             Ok(Grant::new(stream, Terms::viewer(Credentials::default())))
         } else {
@@ -145,21 +172,21 @@ impl Configured {
 
 impl Authority for Configured {
     fn publish(&self, ask: Publish) -> Decision {
-        let decision = self.table.load().publish(ask.key.expose());
+        let decision = self.table.load().publish(ask.key.expose(), ask.remote.ip());
         let grant = |(stream, credential)| Grant::new(stream, Terms::publisher(credential));
         Box::pin(ready(decision.map(grant)))
     }
 
     fn play(&self, ask: View) -> Decision {
-        Box::pin(ready(self.see(ask.stream)))
+        Box::pin(ready(self.see(ask)))
     }
 
     fn view(&self, ask: View) -> Decision {
-        Box::pin(ready(self.see(ask.stream)))
+        Box::pin(ready(self.see(ask)))
     }
 
     fn resume(&self, ask: Resume) -> Decision {
-        Box::pin(ready(self.see(ask.stream)))
+        Box::pin(ready(self.go_on(ask.stream)))
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {
@@ -204,6 +231,35 @@ mod tests {
         assert_eq!(publish(&authority, "secret").await.as_deref(), Ok("show"));
         assert_eq!(publish(&authority, "show").await, Err(DeniedCode::BadCredential));
         assert_eq!(publish(&authority, "a/b").await, Err(DeniedCode::BadCredential));
+    }
+
+    #[tokio::test]
+    async fn open_mode_is_for_this_machine_unless_the_operator_says_otherwise() {
+        let ask = |authority: &Configured, key: &str, remote: &str| {
+            let remote: std::net::SocketAddr = remote.parse().unwrap();
+            let publish = Publish { key: Secret::new(key), token: None, app: "live".into(), remote };
+            let stream = StreamId::parse(key).unwrap();
+            let view = View { stream, token: None, remote, referrer: None };
+            let decisions = (authority.publish(publish), authority.view(view));
+            async move { (decisions.0.await.is_ok(), decisions.1.await.is_ok()) }
+        };
+        let mut config = config(true, &[("show", &["secret"])]);
+        let authority = Configured::new(&config);
+        for (remote, admitted) in
+            [("127.0.0.1:1", true), ("[::1]:1", true), ("[::ffff:127.0.0.1]:1", true), ("192.0.2.7:1", false)]
+        {
+            assert_eq!(ask(&authority, "anything", remote).await, (admitted, admitted), "{remote}");
+        }
+        // What the operator has listed is for everybody.
+        assert_eq!(ask(&authority, "show", "192.0.2.7:1").await, (false, true));
+        assert_eq!(ask(&authority, "secret", "192.0.2.7:1").await, (true, false));
+        config.open_remote = true;
+        authority.reload(&config).await;
+        assert_eq!(ask(&authority, "anything", "192.0.2.7:1").await, (true, true));
+        let mut revoked = authority.revocations();
+        config.open_remote = false;
+        authority.reload(&config).await;
+        assert!(matches!(revoked.try_recv(), Ok(Revocation::AllBut(_))));
     }
 
     #[tokio::test]

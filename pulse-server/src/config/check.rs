@@ -117,17 +117,20 @@ fn everything(ip: IpAddr) -> bool {
 fn open_mode(draft: &mut Draft) {
     let config = &draft.config;
     if !config.open {
-        if draft.streams.is_empty() && draft.errors.is_empty() {
-            draft.warn("streams", "is empty and `open` is false: nobody can publish");
-        }
         return;
     }
     let reachable = config
         .listeners()
         .into_iter()
         .find(|(path, address)| *path != "ops.listen" && !address.ip().to_canonical().is_loopback());
-    if let Some((path, address)) = reachable {
+    let Some((path, address)) = reachable else { return };
+    if config.open_remote {
         let message = format!("anybody who reaches {address} ({path}) can publish; meant for development");
+        draft.warn("open_remote", message);
+    } else {
+        let message = format!(
+            "{address} ({path}) is for other machines, which open mode admits with `open_remote` alone"
+        );
         draft.warn("open", message);
     }
 }
@@ -183,19 +186,20 @@ mod tests {
     }
 
     #[test]
-    fn open_mode_beyond_this_machine_is_warned_about() {
+    fn it_is_said_whom_open_mode_admits_where_others_can_reach_it() {
         let local = "open = true\n[http]\nlisten = '127.0.0.1:1'\n[rtmp]\nlisten = '[::1]:2'\n";
         assert_eq!(warnings(local, &[]), [""; 0]);
         assert_eq!(
             warnings(local, &[("PULSE_RTMP_LISTEN", "0.0.0.0:1935")]),
             [
-                "pulse.toml:1:8: open: anybody who reaches 0.0.0.0:1935 (rtmp.listen) can publish; meant for development"
+                "pulse.toml:1:8: open: 0.0.0.0:1935 (rtmp.listen) is for other machines, which open mode admits with `open_remote` alone"
             ]
         );
-    }
-
-    #[test]
-    fn a_server_that_nobody_can_publish_to_is_warned_about() {
-        assert_eq!(warnings("", &[]), ["default: streams: is empty and `open` is false: nobody can publish"]);
+        let warned = warnings(local, &[("PULSE_RTMP_LISTEN", "0.0.0.0:1935"), ("PULSE_OPEN_REMOTE", "true")]);
+        assert!(
+            warned[0].contains("anybody who reaches 0.0.0.0:1935 (rtmp.listen) can publish"),
+            "{warned:?}"
+        );
+        assert_eq!(warnings("", &[]), [""; 0]);
     }
 }

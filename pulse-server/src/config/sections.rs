@@ -29,9 +29,12 @@ settings! {
         /// sessions. Created when missing. One server per folder.
         data_dir: PathBuf = PathBuf::from("./pulse-data"), Any, Restart, flag "--data";
         /// Development mode: any stream key made of 1 to 64 characters `A-Z a-z 0-9 _ -` may publish, and the key is the stream's
-        /// id, which everybody sees. Streams listed under `[[streams]]` still need one of their own keys. Switched off, it drops
-        /// whoever publishes without a listed key.
+        /// id, which everybody sees. Only for publishers and viewers on this machine, unless `open_remote` is set. Streams listed under
+        /// `[[streams]]` still need one of their own keys. Switched off, it drops whoever publishes without a listed key.
         open: bool = false, Any, Live, flag "--open";
+        /// Whether open mode is for other machines too: whoever reaches the server can then publish and watch without any key. Behind
+        /// a reverse proxy on this machine everybody seems to be on it, unless `api.trusted_proxies` names it.
+        open_remote: bool = false, Any, Live;
     }
     with {
         /// HTTP and HTTPS: playlists, segments, FLV, the player page.
