@@ -287,6 +287,6 @@ mod tests {
             size_of_returned(|(viewer, stream, tls, counted)| connection(viewer, stream, tls, counted));
         assert!(connection <= 1_152, "{connection} bytes for a connection");
         let answer = size_of_returned(|(app, remote, request)| service(app, remote, false).call(request));
-        assert!(answer <= 704, "{answer} bytes for the answer it waits for");
+        assert!(answer <= 736, "{answer} bytes for the answer it waits for");
     }
 }

@@ -2,7 +2,9 @@
 
 use std::net::SocketAddr;
 
-use hyper::header::{ACCEPT_ENCODING, HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, RANGE, REFERER};
+use hyper::header::{
+    ACCEPT_ENCODING, HeaderMap, HeaderName, IF_NONE_MATCH, IF_RANGE, ORIGIN, RANGE, REFERER,
+};
 use hyper::{Method, Request};
 
 /// What answering needs of a request.
@@ -27,6 +29,8 @@ pub(super) struct Head {
     pub(super) if_none_match: Option<Box<[u8]>>,
     /// Referer, where it is text.
     pub(super) referrer: Option<Box<str>>,
+    /// Origin, where it is text.
+    pub(super) origin: Option<Box<str>>,
 }
 
 impl Head {
@@ -45,6 +49,7 @@ impl Head {
             if_range: bytes(IF_RANGE),
             if_none_match: bytes(IF_NONE_MATCH),
             referrer: text(REFERER),
+            origin: text(ORIGIN),
         }
     }
 

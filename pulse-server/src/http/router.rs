@@ -6,6 +6,7 @@ use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
 use hyper::{Method, Response, StatusCode};
 
 use super::body::Body;
+use super::cors::Readers;
 use super::head::Head;
 use super::problem::Problem;
 use super::{App, cors, flv, hls, page};
@@ -14,17 +15,22 @@ use super::{App, cors, flv, hls, page};
 pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
     let path = head.path();
     if head.method == Method::OPTIONS {
-        return cors::preflight();
+        return Box::pin(preflight(app, head)).await;
     }
     if head.method != Method::GET && head.method != Method::HEAD {
         return method_not_allowed();
     }
     if let Some(rest) = path.strip_prefix("/hls/") {
-        return media(hls::answer(app, head, rest).await);
+        let answer = hls::answer(app, head, rest).await;
+        // What a connection may wait in is part of its size, and that this is to be looked up is rare.
+        return match Readers::known(app, head.path()) {
+            Some(readers) => media(answer, &readers, head),
+            None => Box::pin(looked_up(app, head, answer)).await,
+        };
     }
     if let Some(rest) = path.strip_prefix("/flv/") {
         // What a connection may wait in is part of its size: what is not a request for HLS media has a place of its own.
-        return media(Box::pin(flv::answer(app, head, rest)).await);
+        return Box::pin(async move { looked_up(app, head, flv::answer(app, head, rest).await).await }).await;
     }
     if let Some(rest) = path.strip_prefix("/watch/") {
         return page::answer(rest);
@@ -37,9 +43,17 @@ pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
     }
 }
 
-fn media(answer: Result<Response<Body>, Problem>) -> Response<Body> {
+async fn preflight(app: &App, head: &Head) -> Response<Body> {
+    cors::preflight(&Readers::of(app, head.path()).await, head.origin.as_deref())
+}
+
+async fn looked_up(app: &App, head: &Head, answer: Result<Response<Body>, Problem>) -> Response<Body> {
+    media(answer, &Readers::of(app, head.path()).await, head)
+}
+
+fn media(answer: Result<Response<Body>, Problem>, readers: &Readers, head: &Head) -> Response<Body> {
     let mut response = answer.unwrap_or_else(|problem| problem.response());
-    cors::allow(response.headers_mut());
+    cors::allow(response.headers_mut(), readers, head.origin.as_deref());
     response
 }
 
@@ -47,7 +61,7 @@ fn method_not_allowed() -> Response<Body> {
     let detail = "Media is fetched with GET or HEAD.";
     let mut response = Problem::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", detail).response();
     response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD, OPTIONS"));
-    cors::allow(response.headers_mut());
+    cors::allow(response.headers_mut(), &Readers::Anybody, None);
     response
 }
 
