@@ -9,6 +9,7 @@ use tenancy::cache::Cache;
 use tenancy::settings::Settings;
 use tenancy::{ApiKeyId, Tenancy};
 
+use super::audit_logs::Running;
 use super::backoff::{self, BackOff};
 use super::failure::Failure;
 use super::idempotency::InFlight;
@@ -38,6 +39,8 @@ pub(crate) struct Api {
     /// What is asked for again and again.
     pub(crate) cache: Cache,
     pub(super) used: Used,
+    /// Reports that are being made.
+    pub(super) reports: Running,
     pub(super) passwords: Passwords,
     /// What is counted.
     pub(crate) usage: Metering,
@@ -69,6 +72,7 @@ impl Api {
             in_flight: InFlight::default(),
             cache: Cache::new(),
             used: Used::default(),
+            reports: Running::default(),
             passwords,
             usage: Metering::default(),
             quota_notices: QuotaNotices::default(),

@@ -2,18 +2,20 @@
 
 use std::pin::Pin;
 use std::task::{Context as TaskContext, Poll};
+use std::time::Duration;
 
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::body::{Body, Frame};
 use hyper::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use platform_core::problem::code;
 use tenancy::store::{AuditEntry, AuditFilter};
 use tenancy::{MAX_LIMIT, PageRequest, audit};
 use tokio::sync::mpsc;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::Wanted;
+use super::{Wanted, running};
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
 use crate::v1::parameters::Filter;
@@ -22,6 +24,8 @@ use crate::v1::parameters::Filter;
 const MAX_ROWS: usize = 1_000_000;
 /// Pages that wait for a slow client.
 const AHEAD: usize = 2;
+/// How long an export may take, 10 minutes: a client that takes its time does not keep others waiting for ever.
+const LONGEST: Duration = Duration::from_secs(600);
 
 const HEAD: &str = "id,created_at,organization_id,project_id,actor_kind,actor_id,action,resource_kind,resource_id,changed,\
                     address,request_id\r\n";
@@ -38,10 +42,17 @@ pub(super) fn routes() -> OpenApiRouter {
 async fn export(ctx: Context, Filter(wanted): Filter<Wanted>) -> Result<Response, Failure> {
     let filter = wanted.filter();
     // The first page here, so that what is wrong is an answer and no broken file.
-    let first = audit::list(&mut ctx.reader().await?, &ctx.call, &filter, page(None)).await?;
+    let report = ctx.api.reports.begin(&ctx.call.principal)?;
+    let first = read(&ctx, &filter, None).await?;
     let (sender, receiver) = mpsc::channel(AHEAD);
     tokio::spawn(async move {
-        if let Err(failure) = send(&ctx, &filter, first, &sender).await {
+        let sent = tokio::time::timeout(LONGEST, send(&ctx, &filter, first, &sender)).await;
+        drop(report);
+        let broken = match sent {
+            Ok(sent) => sent.err(),
+            Err(_) => Some(code::UNAVAILABLE.problem("The export took too long.").into()),
+        };
+        if let Some(failure) = broken {
             // The client sees that the file breaks off.
             let _ = sender.send(Err(failure)).await;
         }
@@ -57,6 +68,15 @@ type Page = tenancy::Page<AuditEntry, platform_core::AuditId>;
 
 fn page(after: Option<platform_core::AuditId>) -> PageRequest<platform_core::AuditId> {
     PageRequest { after, limit: MAX_LIMIT }
+}
+
+async fn read(
+    ctx: &Context,
+    filter: &AuditFilter,
+    after: Option<platform_core::AuditId>,
+) -> Result<Page, Failure> {
+    let mut tx = ctx.reader().await?;
+    running::in_time(audit::list(&mut tx, &ctx.call, filter, page(after))).await
 }
 
 async fn send(
@@ -76,7 +96,7 @@ async fn send(
             return Ok(());
         }
         let Some(after) = current.next.filter(|_| rows < MAX_ROWS) else { return Ok(()) };
-        current = audit::list(&mut ctx.reader().await?, &ctx.call, filter, page(Some(after))).await?;
+        current = read(ctx, filter, Some(after)).await?;
     }
 }
 

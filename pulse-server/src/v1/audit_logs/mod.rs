@@ -1,6 +1,7 @@
 //! `/v1/audit-logs`.
 
 mod export;
+mod running;
 
 use std::net::IpAddr;
 
@@ -16,6 +17,7 @@ use super::context::Context;
 use super::failure::Failure;
 use super::parameters::{Filter, List, Listed};
 use super::schema;
+pub(super) use running::Running;
 
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new().routes(routes!(list)).routes(routes!(statistics)).merge(export::routes())
@@ -145,7 +147,9 @@ async fn list(ctx: Context, list: List<Wanted>) -> Result<axum::Json<Listed<Audi
 #[utoipa::path(get, path = "/v1/audit-logs/statistics", operation_id = "read_audit_statistics", tag = "audit log",
     params(Wanted), responses((status = 200, body = Statistics)))]
 async fn statistics(ctx: Context, Filter(wanted): Filter<Wanted>) -> Result<axum::Json<Statistics>, Failure> {
-    let counts = audit::statistics(&mut ctx.reader().await?, &ctx.call, &wanted.filter()).await?;
+    let _report = ctx.api.reports.begin(&ctx.call.principal)?;
+    let (mut tx, filter) = (ctx.reader().await?, wanted.filter());
+    let counts = running::in_time(audit::statistics(&mut tx, &ctx.call, &filter)).await?;
     let actions = counts.into_iter().map(|(action, count)| ActionCount { action, count }).collect();
     Ok(axum::Json(Statistics { actions }))
 }
