@@ -6,7 +6,7 @@ use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Limited};
-use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use hyper::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use platform_core::problem::{code, pointer};
 use platform_core::{FieldError, Problem};
 use serde::de::DeserializeOwned;
@@ -80,7 +80,11 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Input<T> {
             return parse(b"{}").map(Self);
         }
         if !is_json(&parts.headers) {
-            let detail = "Send the body with `Content-Type: application/json`.";
+            let detail = "Send the body with `Content-Type: application/json`, in UTF-8.";
+            return Err(code::UNSUPPORTED_MEDIA_TYPE.problem(detail).into());
+        }
+        if parts.headers.get_all(CONTENT_ENCODING).iter().any(|coding| coding != "identity") {
+            let detail = "Send the body as it is, without `Content-Encoding`.";
             return Err(code::UNSUPPORTED_MEDIA_TYPE.problem(detail).into());
         }
         parse(&bytes).map(Self)
@@ -89,8 +93,15 @@ impl<S: Sync, T: DeserializeOwned> FromRequestParts<S> for Input<T> {
 
 fn is_json(headers: &HeaderMap) -> bool {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let essence = media_type.split(';').next().unwrap_or_default().trim();
-    essence.eq_ignore_ascii_case("application/json")
+    let mut parts = media_type.split(';').map(str::trim);
+    // JSON has no other character set (RFC 8259 §8.1), and whoever names one may have meant it.
+    let in_utf8 = |parameter: &str| match parameter.split_once('=') {
+        Some((name, set)) if name.trim().eq_ignore_ascii_case("charset") => {
+            set.trim().trim_matches('"').eq_ignore_ascii_case("utf-8")
+        }
+        _ => true,
+    };
+    parts.next().is_some_and(|essence| essence.eq_ignore_ascii_case("application/json")) && parts.all(in_utf8)
 }
 
 fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
@@ -231,6 +242,22 @@ mod tests {
         ];
         for (text, pointer, rule) in cases {
             assert_eq!(first(text), (pointer.to_owned(), rule.to_owned()), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_json_in_utf_8() {
+        for (media_type, json) in [
+            ("application/json", true),
+            ("Application/JSON; charset=UTF-8", true),
+            ("application/json;charset=\"utf-8\"", true),
+            ("application/json; charset=latin1", false),
+            ("application/json-seq", false),
+            ("text/plain", false),
+            ("", false),
+        ] {
+            let headers = HeaderMap::from_iter([(CONTENT_TYPE, media_type.parse().unwrap())]);
+            assert_eq!(is_json(&headers), json, "{media_type}");
         }
     }
 

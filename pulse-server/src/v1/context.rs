@@ -12,6 +12,7 @@ use serde::Serialize;
 use tenancy::{Call, Error, Principal};
 
 use super::api::Api;
+use super::declared::Declared;
 use super::failure::Failure;
 use super::idempotency::{self, Key};
 
@@ -51,6 +52,8 @@ pub(super) struct Prepared {
     pub(super) context: Context,
     /// What is wrong with the credentials.
     pub(super) refused: Option<Failure>,
+    /// Which parameters operations take.
+    pub(super) declared: Arc<Declared>,
 }
 
 impl<S: Sync> FromRequestParts<S> for Context {
@@ -63,7 +66,7 @@ impl<S: Sync> FromRequestParts<S> for Context {
             None if prepared.context.call.principal == Principal::Anonymous => {
                 Err(Failure::unauthenticated())
             }
-            None => Ok(prepared.context),
+            None => prepared.declared.check(parts).map(|()| prepared.context),
         }
     }
 }
@@ -72,7 +75,9 @@ impl<S: Sync> FromRequestParts<S> for Anybody {
     type Rejection = Failure;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Failure> {
-        Ok(Self(prepared(parts)?.context))
+        let prepared = prepared(parts)?;
+        prepared.declared.check(parts)?;
+        Ok(Self(prepared.context))
     }
 }
 

@@ -13,6 +13,7 @@ mod body;
 pub(crate) mod client_address;
 mod context;
 mod credentials;
+mod declared;
 mod docs;
 mod document;
 mod failure;

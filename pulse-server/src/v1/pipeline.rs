@@ -18,6 +18,7 @@ use tower::ServiceExt as _;
 use super::api::Api;
 use super::body::{self, Received};
 use super::context::{Asked, Context, Prepared};
+use super::declared::Declared;
 use super::failure::Failure;
 use super::idempotency::{self, Key};
 use super::limits::Remaining;
@@ -29,6 +30,7 @@ use crate::http::body::Body;
 pub(crate) struct V1 {
     api: Arc<Api>,
     router: axum::Router,
+    declared: Arc<Declared>,
 }
 
 /// What is known of a request from its head.
@@ -41,7 +43,8 @@ struct Sender {
 impl V1 {
     /// The API over its state.
     pub(crate) fn new(api: Arc<Api>) -> Self {
-        Self { router: super::router::routes(), api }
+        let (router, declared) = super::router::routes();
+        Self { router, declared: Arc::new(declared), api }
     }
 
     /// The API's state.
@@ -51,7 +54,9 @@ impl V1 {
 
     /// Whether a path is the API's.
     pub(crate) fn has(path: &str) -> bool {
-        path.starts_with("/v1/") || matches!(path, "/v1" | "/openapi.json") || path.starts_with("/docs")
+        path.starts_with("/v1/")
+            || matches!(path, "/v1" | "/openapi.json" | "/docs")
+            || path.starts_with("/docs/")
     }
 
     /// Answers a request, which came over TLS if it is `secure`.
@@ -134,7 +139,7 @@ impl V1 {
         let asked = Asked { method: head.method.clone(), at: head.uri.clone(), secure: sender.secure };
         let person = person.then(|| call.clone());
         let context = Context::new(Arc::clone(&self.api), call, key, asked);
-        head.extensions.insert(Prepared { context, refused });
+        head.extensions.insert(Prepared { context, refused, declared: Arc::clone(&self.declared) });
         head.extensions.insert(received);
         let request = Request::from_parts(head, axum::body::Body::empty());
         // axum's router does not fail.

@@ -4,6 +4,7 @@ use axum::Router;
 use axum::routing::get;
 use utoipa_axum::router::OpenApiRouter;
 
+use super::declared::Declared;
 use super::{
     admin, audit_logs, auth, docs, document, failure, organizations, projects, status, streams, usage,
 };
@@ -21,13 +22,15 @@ pub(super) fn operations() -> OpenApiRouter {
         .merge(admin::routes())
 }
 
-/// All that is answered below the API's paths.
-pub(super) fn routes() -> Router {
+/// All that is answered below the API's paths, and which parameters it takes.
+pub(super) fn routes() -> (Router, Declared) {
     let (operations, description) = operations().split_for_parts();
     let document = document::finish(&description);
-    operations
+    let declared = Declared::of(&serde_json::from_slice(&document).unwrap_or_default());
+    let router = operations
         .route("/openapi.json", get(move || std::future::ready(document::answer(document.clone()))))
         .merge(docs::routes())
         .method_not_allowed_fallback(failure::method_not_allowed)
-        .fallback(failure::not_found)
+        .fallback(failure::not_found);
+    (router, declared)
 }

@@ -1,0 +1,54 @@
+//! What is not understood is refused, and not passed over.
+
+use serde_json::{Value, json};
+
+use super::rig::{Caller, Rig, Tenant};
+use crate::support::seats;
+
+#[test]
+fn parameters_that_would_do_nothing_are_refused_wherever_they_stand() {
+    let _seats = seats::some();
+    let rig = Rig::start();
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    let stream = format!("/v1/streams/{}", tenant.stream);
+    let (unknown, twice) = ("unknown_parameter", "duplicate_parameter");
+    for (method, path, rule) in [
+        ("GET", format!("{stream}?fields=name"), unknown),
+        ("GET", "/v1/status?verbose".to_owned(), unknown),
+        ("GET", "/v1/streams?limit=1&limit=2".to_owned(), twice),
+        ("GET", "/v1/streams?search=a&search=b".to_owned(), twice),
+        ("GET", "/v1/usage?limit=3".to_owned(), unknown),
+        ("DELETE", format!("{stream}?force=true"), unknown),
+        ("POST", "/v1/streams?dry_run=1".to_owned(), unknown),
+    ] {
+        let answer = rig.ask(&tenant.key, method, &path, &Value::Null);
+        let place = format!("{method} {path}: {}", answer.text());
+        assert_eq!((answer.status, answer.problem_code().as_str()), (400, "invalid_request"), "{place}");
+        assert_eq!(answer.json()["errors"][0]["rule"], rule, "{place}");
+    }
+    assert_eq!(rig.ask(&tenant.key, "GET", "/v1/streams?search=%FF", &Value::Null).status, 400);
+    // Who may not ask is told that, and nothing else.
+    assert_eq!(rig.ask(&Caller::nobody(), "GET", &format!("{stream}?x=1"), &Value::Null).status, 401);
+    let head = rig.ask(&tenant.key, "HEAD", "/v1/streams?limit=1", &Value::Null);
+    assert_eq!((head.status, head.body.len()), (200, 0));
+}
+
+#[test]
+fn bodies_in_another_form_are_refused() {
+    let _seats = seats::some();
+    let rig = Rig::start();
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    let input = r#"{"name":"Another"}"#;
+    let latin = rig.raw(&tenant.key, "POST", "/v1/streams", "application/json; charset=latin1", input);
+    let packed = tenant.key.with("content-encoding", "gzip");
+    let packed = rig.raw(&packed, "POST", "/v1/streams", "application/json", input);
+    for answer in [latin, packed] {
+        let (status, code) = (answer.status, answer.problem_code());
+        assert_eq!((status, code.as_str()), (415, "unsupported_media_type"), "{}", answer.text());
+    }
+    let twice = tenant.key.with("idempotency-key", "a").with("idempotency-key", "b");
+    let answer = rig.ask(&twice, "POST", "/v1/streams", &json!({"name": "Another"}));
+    assert_eq!(answer.status, 400, "{}", answer.text());
+    let fine = rig.raw(&tenant.key, "POST", "/v1/streams", "application/json; charset=utf-8", input);
+    assert_eq!(fine.status, 201, "{}", fine.text());
+}
