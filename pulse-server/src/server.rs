@@ -238,6 +238,9 @@ impl Server {
         if tokio::time::timeout(bound, finished).await.is_err() {
             tracing::warn!(open = self.app.connections.open(), "drain ended with connections open");
         }
+        if let Some(own) = &self.own {
+            own.tenants.stop().await;
+        }
         platform::stop(self.app.v1().api()).await;
     }
 }

@@ -7,6 +7,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
+use super::tenant::DemoTenant;
 use crate::Addresses;
 
 /// Everything needed to try the stream.
@@ -19,23 +20,46 @@ pub(super) struct Links {
     pub(super) hls: String,
     pub(super) flv: String,
     pub(super) watch: String,
+    pub(super) api: String,
+    pub(super) organization_id: String,
+    pub(super) project_id: String,
+    pub(super) email: String,
+    pub(super) password: String,
+    pub(super) api_key: String,
+    pub(super) api_secret: String,
+    /// What the addresses above have as `token`.
+    pub(super) playback_token: String,
 }
 
 impl Links {
-    pub(super) fn new(stream: &str, key: &str, addresses: Addresses, public_url: Option<&str>) -> Self {
+    pub(super) fn new(
+        tenant: &DemoTenant,
+        token: String,
+        addresses: Addresses,
+        public_url: Option<&str>,
+    ) -> Self {
         let rtmp = host(addresses.rtmp);
         let http = match public_url {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => format!("http://{}", host(addresses.http)),
         };
+        let (stream, key) = (tenant.stream_id, &tenant.stream_key);
         Self {
-            stream_id: stream.to_owned(),
-            stream_key: key.to_owned(),
+            stream_id: stream.to_string(),
+            stream_key: key.clone(),
             rtmp_publish: format!("rtmp://{rtmp}/live/{key}"),
-            rtmp_play: format!("rtmp://{rtmp}/play/{stream}"),
-            hls: format!("{http}/hls/{stream}/index.m3u8"),
-            flv: format!("{http}/flv/{stream}.flv"),
-            watch: format!("{http}/watch/{stream}"),
+            rtmp_play: format!("rtmp://{rtmp}/play/{stream}?token={token}"),
+            hls: format!("{http}/hls/{stream}/index.m3u8?token={token}"),
+            flv: format!("{http}/flv/{stream}.flv?token={token}"),
+            watch: format!("{http}/watch/{stream}?token={token}"),
+            api: format!("{http}/v1"),
+            organization_id: tenant.organization_id.clone(),
+            project_id: tenant.project_id.to_string(),
+            email: tenant.email.clone(),
+            password: tenant.password.clone(),
+            api_key: tenant.api_key.clone(),
+            api_secret: tenant.api_secret.clone(),
+            playback_token: token,
         }
     }
 
@@ -57,6 +81,12 @@ impl Links {
         println!("  RTMP     {}", self.rtmp_play);
         println!("  FLV      {}", self.flv);
         println!();
+        println!("  API      {}/docs", self.api.trim_end_matches("/v1"));
+        println!("           log in as   {} / {}", self.email, self.password);
+        println!("           API key     {}", self.api_key);
+        println!("           secret      {}", self.api_secret);
+        println!("           curl -u {}:{} {}/streams", self.api_key, self.api_secret, self.api);
+        println!();
         self.print_encoder();
         println!("Stop with Ctrl-C.");
     }
@@ -72,7 +102,12 @@ impl Links {
     /// Writes `demo.json`, whole or not at all.
     pub(super) fn save(&self, path: &Path) -> io::Result<()> {
         let new = path.with_extension("json.new");
-        let mut file = fs::File::create(&new)?;
+        let mut options = fs::OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        // There are secrets in it.
+        #[cfg(unix)]
+        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+        let mut file = options.open(&new)?;
         serde_json::to_writer_pretty(&mut file, self)?;
         file.write_all(b"\n")?;
         fs::rename(&new, path)

@@ -1,27 +1,27 @@
-//! `pulse-server demo`: the server with a test picture of its own, and where to watch it.
+//! `pulse-server demo`: the server with a tenant and a test picture of its own, and where to watch it.
 
 mod links;
 mod picture;
+mod tenant;
 
+use std::io;
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use std::{fs, io};
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hls_packager::{Reply, Request};
 
 use crate::cli::DemoArgs;
-use crate::config::{Config, Stream};
+use crate::config::Config;
 use crate::run::{Failure, serve_until_stopped, start, warn};
-use crate::{App, StreamId, logging};
+use crate::{Addresses, App, Server, StreamId, logging};
 use links::Links;
 use picture::Picture;
+use tenant::DemoTenant;
 
-/// The demonstration's stream.
-const STREAM: &str = "demo";
+/// How often the tokens in the addresses are renewed: they are valid for twice as long.
+const RENEW_EVERY: Duration = Duration::from_secs(12 * 3600);
 /// How often to look whether the stream can be played.
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -36,16 +36,15 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     // The demonstration brings a stream of its own.
     warnings.retain(|warning| warning.field != "streams");
     warn(&warnings);
-    let key = stream_key(&config.data_dir)?;
-    config.streams.retain(|stream| stream.id != STREAM);
-    config.streams.push(Stream::new(STREAM, &[&key]));
     config.ops.listen = config.ops.listen.filter(|address| is_free(*address));
     let folder = config.data_dir.clone();
     let public_url = config.http.public_url.clone();
-    let server = start(config).await?;
-    let links = Links::new(STREAM, &key, server.addresses(), public_url.as_deref());
     let json = folder.join("demo.json");
     remove_stale(&json)?;
+    let server = start(config).await?;
+    let tenant = DemoTenant::open(server.app().v1().api(), &folder).await?;
+    let demo = Demo { tenant, public_url, json };
+    let links = demo.links(&server).await?;
     if args.no_publish {
         links.print_waiting();
     } else {
@@ -53,15 +52,46 @@ pub async fn run(args: DemoArgs) -> Result<(), Failure> {
     }
     // Dropped, and ffmpeg with it, when the server has stopped.
     let _picture = if args.no_publish { None } else { Some(Picture::start(links.rtmp_publish.clone())?) };
-    let app = Arc::clone(server.app());
+    let (app, addresses) = (Arc::clone(server.app()), server.addresses());
     tokio::spawn(async move {
-        playable(&app).await;
-        if let Err(error) = links.save(&json) {
-            tracing::error!(path = %json.display(), %error, "cannot write where to watch");
-        }
+        playable(&app, &links.stream_id).await;
         links.print_playable();
+        demo.keep_written(&app, addresses, links).await;
     });
     serve_until_stopped(server, &sources, &level).await
+}
+
+/// What the demonstration shows, and where it is written.
+struct Demo {
+    tenant: DemoTenant,
+    public_url: Option<String>,
+    json: PathBuf,
+}
+
+impl Demo {
+    async fn links(&self, server: &Server) -> Result<Links, Failure> {
+        self.fresh(server.app(), server.addresses()).await
+    }
+
+    /// With a token that has all its time before it.
+    async fn fresh(&self, app: &App, addresses: Addresses) -> Result<Links, Failure> {
+        let token = self.tenant.token(app.v1().api()).await?;
+        Ok(Links::new(&self.tenant, token, addresses, self.public_url.as_deref()))
+    }
+
+    /// Writes where to watch, again and again, so that what is written can be watched for half a day at least.
+    async fn keep_written(&self, app: &App, addresses: Addresses, mut links: Links) {
+        loop {
+            if let Err(error) = links.save(&self.json) {
+                tracing::error!(path = %self.json.display(), %error, "cannot write where to watch");
+            }
+            tokio::time::sleep(RENEW_EVERY).await;
+            match self.fresh(app, addresses).await {
+                Ok(fresh) => links = fresh,
+                Err(error) => tracing::warn!(%error, "the tokens of the demonstration are not renewed"),
+            }
+        }
+    }
 }
 
 /// Whether the operator's address can be had. Nothing of the demonstration needs it, and Prometheus has the same default port.
@@ -74,8 +104,8 @@ fn is_free(address: SocketAddr) -> bool {
 }
 
 /// Waits until a viewer would get a playlist.
-async fn playable(app: &App) {
-    let Some(stream) = StreamId::parse(STREAM) else { return };
+async fn playable(app: &App, stream: &str) {
+    let Some(stream) = StreamId::parse(stream) else { return };
     loop {
         let hls =
             app.registry.find(&stream).and_then(|channel| channel.life()).and_then(|life| life.hls.clone());
@@ -87,26 +117,9 @@ async fn playable(app: &App) {
     }
 }
 
-/// The demonstration's stream key: made once and kept, so that an encoder which was set up stays set up.
-fn stream_key(data_dir: &Path) -> io::Result<String> {
-    fs::create_dir_all(data_dir)?;
-    let path = data_dir.join("demo.key");
-    match fs::read_to_string(&path) {
-        Ok(key) if !key.trim().is_empty() => return Ok(key.trim().to_owned()),
-        Ok(_) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(error),
-    }
-    let mut random = [0; 18];
-    getrandom::fill(&mut random).map_err(io::Error::other)?;
-    let key = format!("demo_{}", URL_SAFE_NO_PAD.encode(random));
-    fs::write(&path, &key)?;
-    Ok(key)
-}
-
 /// Where to watch is written when there is something to watch, not before.
 fn remove_stale(json: &Path) -> io::Result<()> {
-    match fs::remove_file(json) {
+    match std::fs::remove_file(json) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
     }

@@ -34,8 +34,23 @@ fn the_demonstration_writes_where_to_watch_and_plays_there() {
         serde_json::from_str(&text).map_err(|error| error.to_string())
     });
     let link = |name: &str| links[name].as_str().unwrap_or_else(|| panic!("{name} in {links}")).to_owned();
-    assert_eq!(link("stream_id"), "demo");
+    let id = link("stream_id");
+    assert!(id.starts_with("str_"), "{links}");
     assert!(link("rtmp_publish").ends_with(&link("stream_key")), "{links}");
+    // The addresses are signed, and are worth nothing without their token.
+    for url in [link("hls"), link("flv")] {
+        let (bare, token) = url.split_once("?token=").unwrap();
+        assert_eq!(token, link("playback_token"));
+        assert_eq!(Client::new().get(bare).status, 403, "{bare}");
+    }
+    let api = |path: &str| format!("{}{path}", link("api"));
+    let key = [("x-pulse-key", link("api_key")), ("x-pulse-secret", link("api_secret"))];
+    let headers: Vec<_> = key.iter().map(|(name, value)| (*name, value.as_str())).collect();
+    let listed = Client::new().try_get_with(&api("/streams"), &headers).unwrap().json();
+    assert_eq!(listed["data"][0]["id"], id.as_str());
+    let login = serde_json::json!({"email": link("email"), "password": link("password")});
+    let login = Client::new().try_post(&api("/auth/login"), &[], &login.to_string()).unwrap();
+    assert_eq!(login.status, 200, "{}", login.text());
     let page = Client::new().get(&link("watch"));
     assert_eq!(page.status, 200, "{}", page.text());
     for (name, url) in [("rtmp", link("rtmp_play")), ("flv", link("flv")), ("hls", link("hls"))] {

@@ -189,6 +189,13 @@ impl Shared {
         self.api.db.write(node, |tx, node| Box::pin(lease::forget_others(tx, node))).await
     }
 
+    /// Gives up all leases, so that another server can have the streams at once. For the end of the process.
+    pub(super) async fn give_up_leases(&self) -> Result<u64, Error> {
+        // Of no process: all of the node's are another's.
+        let node = Node { boot_id: String::new(), ..self.leases.node.clone() };
+        self.api.db.write(node, |tx, node| Box::pin(lease::forget_others(tx, node))).await
+    }
+
     async fn renew_leases(&self) -> Result<(), Error> {
         for id in self.leases.renew(&self.api).await? {
             self.lose(id).await;

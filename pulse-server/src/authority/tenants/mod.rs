@@ -81,6 +81,13 @@ impl Tenants {
         tokio::spawn(metering::run(Arc::downgrade(&self.shared), app));
     }
 
+    /// Gives up what this process holds in the database.
+    pub(crate) async fn stop(&self) {
+        if let Err(error) = self.shared.give_up_leases().await {
+            tracing::warn!(%error, "publishers' leases are not given up; they end by themselves");
+        }
+    }
+
     /// Whether a key or a stream's name has the form of a tenant's.
     pub(super) fn owns_key(key: &str) -> bool {
         tenancy::stream_key::project_of(key).is_some() || Self::owns_stream(key)

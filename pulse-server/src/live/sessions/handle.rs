@@ -191,4 +191,50 @@ mod tests {
         tag.copy_from_slice(&signer.tag(&stream, payload));
         assert_eq!(signer.open(&stream, &signed), None);
     }
+
+    /// Numbers that look random and are the same each time (SplitMix64).
+    fn numbers(mut state: u64) -> impl FnMut() -> u64 {
+        move || {
+            state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+            let mut z = (state ^ (state >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+            z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+            z ^ (z >> 31)
+        }
+    }
+
+    #[test]
+    fn whatever_text_comes_it_is_read_or_refused_and_only_the_genuine_one_is_believed() {
+        let signer = Signer::new(&[7; 32]);
+        let stream = StreamId::parse("show").unwrap();
+        let genuine = Handle::of(&signer.sign(&stream, &fields())).as_str().to_owned();
+        let believed = |text: &str| decode(text).and_then(|signed| signer.open(&stream, &signed)).is_some();
+        assert!(believed(&genuine));
+        let mut next = numbers(1);
+        for _ in 0..100_000 {
+            let mut bytes = genuine.clone().into_bytes();
+            match next() % 4 {
+                0 => bytes.truncate(next() as usize % TEXT),
+                1 => bytes.insert(next() as usize % TEXT, next() as u8),
+                2 => bytes.iter_mut().for_each(|byte| *byte = next() as u8),
+                _ => {
+                    let at = next() as usize % TEXT;
+                    bytes[at] ^= 1 << (next() % 8);
+                }
+            }
+            let text = String::from_utf8_lossy(&bytes);
+            assert!(!believed(&text), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_handle_with_any_bit_changed_is_refused() {
+        let signer = Signer::new(&[7; 32]);
+        let stream = StreamId::parse("show").unwrap();
+        let signed = signer.sign(&stream, &fields());
+        for bit in 0..SIGNED * 8 {
+            let mut changed = signed;
+            changed[bit / 8] ^= 1 << (bit % 8);
+            assert_eq!(signer.open(&stream, &changed), None, "bit {bit}");
+        }
+    }
 }
