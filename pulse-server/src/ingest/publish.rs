@@ -67,8 +67,8 @@ impl Refusal {
 fn seat(app: &App, mut grant: Grant, mut hold: Hold, remote: SocketAddr) -> Result<(Feed, Grant), Refusal> {
     let config = app.config.load();
     // Streams that anybody may open must not take the places of those that are configured, or tenants'.
-    let configured = grant.stream.is_tenants()
-        || config.streams.iter().any(|stream| stream.id == grant.stream.as_str());
+    let configured =
+        grant.stream.is_tenants() || config.streams.iter().any(|stream| stream.id == grant.stream.as_str());
     let most = if config.open && !configured {
         config.ingest.max_open_streams + config.streams.len()
     } else {
