@@ -16,12 +16,13 @@ const WRITES: [&str; 4] = ["post", "put", "patch", "delete"];
 /// The document as it is served.
 pub(super) fn finish(description: &OpenApi) -> Bytes {
     let mut document = serde_json::to_value(description).unwrap_or_default();
+    let schemas = document.pointer("/components/schemas").cloned().unwrap_or_default();
     if let Some(document) = document.as_object_mut() {
         describe(document);
         if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
             for operations in paths.values_mut().filter_map(Value::as_object_mut) {
                 for (method, operation) in operations.iter_mut() {
-                    complete(method, operation);
+                    complete(method, operation, &schemas);
                 }
             }
         }
@@ -102,7 +103,7 @@ fn problem_schema() -> Value {
 }
 
 /// Adds what every operation has.
-fn complete(method: &str, operation: &mut Value) {
+fn complete(method: &str, operation: &mut Value, schemas: &Value) {
     let Some(operation) = operation.as_object_mut() else { return };
     let public = operation.get("security").is_some();
     if public {
@@ -133,6 +134,10 @@ fn complete(method: &str, operation: &mut Value) {
             }));
         }
     }
+    if let Some(body) = operation.get_mut("requestBody").and_then(Value::as_object_mut) {
+        let needed = needs_fields(body, schemas);
+        body.insert("required".to_owned(), needed.into());
+    }
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
         if let Some(created) = responses.get_mut("201").and_then(Value::as_object_mut).filter(|_| !mints) {
             let location = json!({"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}});
@@ -140,6 +145,14 @@ fn complete(method: &str, operation: &mut Value) {
         }
         responses.insert("default".to_owned(), json!({"$ref": "#/components/responses/Problem"}));
     }
+}
+
+/// Whether a body has fields that must be there. Where it has none, no body counts as `{}`.
+fn needs_fields(body: &Map<String, Value>, schemas: &Value) -> bool {
+    let reference = body.get("content").and_then(|content| content.pointer("/application~1json/schema/$ref"));
+    let name = reference.and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
+    let schema = name.and_then(|name| schemas.get(name));
+    schema.is_none_or(|schema| schema.get("required").is_some())
 }
 
 /// Whether an operation answers with a page.
@@ -212,6 +225,15 @@ mod tests {
         for reference in found {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
         }
+    }
+
+    #[test]
+    fn a_body_is_needed_where_it_has_a_field_that_is() {
+        let document = document();
+        let needed = |path: &str| document.pointer(&format!("/paths/{path}/requestBody/required")).cloned();
+        assert_eq!(needed("~1v1~1auth~1register/post"), Some(json!(true)));
+        assert_eq!(needed("~1v1~1auth~1logout/post"), Some(json!(false)));
+        assert_eq!(needed("~1v1~1streams~1{stream_id}~1tokens/post"), Some(json!(false)));
     }
 
     /// Whoever adds one decides here that anybody may ask.

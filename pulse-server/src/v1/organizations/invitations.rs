@@ -71,9 +71,9 @@ struct Accept {
     token: Secret,
 }
 
-/// What was accepted.
+/// Where an accepted invitation has led.
 #[derive(Serialize, ToSchema)]
-struct Accepted {
+struct Joined {
     organization: Organization,
     membership: Membership,
 }
@@ -131,13 +131,13 @@ async fn revoke(ctx: Context, Path(ids): Path<(OrganizationId, InvitationId)>) -
 
 /// Accept an invitation
 #[utoipa::path(post, path = "/v1/invitations/accept", operation_id = "accept_invitation", tag = "members",
-    request_body = Accept, responses((status = 200, body = Accepted)))]
+    request_body = Accept, responses((status = 200, body = Joined)))]
 async fn accept(ctx: Context, Input(input): Input<Accept>) -> Result<Response, Failure> {
     ctx.change(StatusCode::OK, input, |tx, call, input| {
         Box::pin(async move {
             let (organization, member) = invitation::accept(tx, call, &input.token).await?;
             super::enter(tx, call, organization.id).await?;
-            Ok(Accepted { organization: organization.into(), membership: member.into() })
+            Ok(Joined { organization: organization.into(), membership: member.into() })
         })
     })
     .await

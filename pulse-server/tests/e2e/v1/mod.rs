@@ -14,6 +14,7 @@ mod quickstart;
 mod repeats;
 mod requests;
 mod rig;
+mod schemathesis;
 mod sessions;
 mod strictness;
 mod walk;
