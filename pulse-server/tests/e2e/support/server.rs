@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
+use super::clock;
 use super::http::{Answer, Client};
 use super::ports;
 use super::process::{Process, command};
@@ -30,6 +31,7 @@ pub(crate) struct Setup {
     sections: String,
     tls: Option<Tls>,
     open: bool,
+    clock_s: i64,
 }
 
 /// The listeners with TLS.
@@ -64,6 +66,12 @@ impl Setup {
     /// Any key may publish.
     pub(crate) fn open(mut self) -> Self {
         self.open = true;
+        self
+    }
+
+    /// The server's wall clock is so many seconds fast.
+    pub(crate) fn clock(mut self, seconds: i64) -> Self {
+        self.clock_s = seconds;
         self
     }
 
@@ -120,6 +128,7 @@ impl Pulse {
     pub(crate) fn start_again(&mut self) {
         let mut serve = command(binary());
         serve.arg("serve").arg("--config").arg(&self.config).current_dir(self.stage.path());
+        clock::set(&mut serve, self.setup.clock_s);
         let mut process = Process::start("pulse", serve, self.stage.path());
         let ready = format!("http://{}/readyz", self.http);
         wait::until("the server to be ready", START_PATIENCE, || {
@@ -128,6 +137,11 @@ impl Pulse {
             wait::check(answer.status == 200, format!("{ready} says {}", answer.status))
         });
         self.process = Some(process);
+    }
+
+    /// What the wall clock of the next start is: so many seconds fast.
+    pub(crate) fn set_clock(&mut self, seconds: i64) {
+        self.setup.clock_s = seconds;
     }
 
     /// `kill -9`.

@@ -155,17 +155,6 @@ pub(super) fn ids_of(rig: &Rig, tenant: &Tenant) -> Ids {
     ]
 }
 
-/// Ids of the same kinds that nothing has.
-pub(super) fn random_ids(like: &Ids) -> Ids {
-    let changed = |id: &String| {
-        let (prefix, digits) = id.rsplit_once('_').unwrap();
-        // The same time, other random digits.
-        let other: String = digits.chars().rev().take(12).map(|c| if c == '7' { '8' } else { '7' }).collect();
-        format!("{prefix}_{}{other}", digits.get(..digits.len() - 12).unwrap())
-    };
-    like.iter().map(|(name, id)| (*name, changed(id))).collect()
-}
-
 impl Request {
     /// Path and body with these ids.
     pub(super) fn with(&self, ids: &Ids) -> (String, Value) {
@@ -174,10 +163,5 @@ impl Request {
         };
         let body = self.body.map_or(Value::Null, |body| serde_json::from_str(&fill(body)).unwrap());
         (fill(self.path), body)
-    }
-
-    /// Whether it names anything of a tenant's.
-    pub(super) fn names_something(&self) -> bool {
-        self.path.contains('{') || self.body.is_some_and(|body| body.contains("\"{"))
     }
 }

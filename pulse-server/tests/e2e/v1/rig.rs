@@ -66,7 +66,11 @@ impl Rig {
     }
 
     pub(super) fn start_with(section: &str) -> Self {
-        Self { pulse: Setup::new().section(section).start(), client: Client::new() }
+        Self::with(Setup::new().section(section))
+    }
+
+    pub(super) fn with(setup: Setup) -> Self {
+        Self { pulse: setup.start(), client: Client::new() }
     }
 
     /// A request; a body of null is none.
@@ -207,7 +211,12 @@ impl Tenant {
     /// Creates one whose owner has this address.
     #[track_caller]
     pub(super) fn create(rig: &Rig, email: &str) -> Self {
-        let owner = rig.person(email);
+        Self::of(rig, rig.person(email))
+    }
+
+    /// Creates one with this owner.
+    #[track_caller]
+    pub(super) fn of(rig: &Rig, owner: Caller) -> Self {
         let organization = rig.post(&owner, "/v1/organizations", &json!({"name": "Acme"}));
         let organization = text(&organization["id"]).to_owned();
         let input = json!({"organization_id": organization, "name": "Live"});
