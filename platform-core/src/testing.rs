@@ -29,9 +29,17 @@ const SCRIPT: &str = r#"
 trap '' INT TERM
 cd "$1" || exit 1
 "$2/initdb" --no-sync -D data -U "$3" -A trust -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >log 2>&1 || exit 1
-"$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync=off -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 </dev/null &
-server=$!
-cat >/dev/null
+start() {
+    "$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync=off -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 </dev/null &
+    server=$!
+}
+start "$1" "$2"
+while read -r order; do
+    case $order in
+    stop) kill -INT $server; wait $server; touch stopped ;;
+    start) rm stopped; start "$1" "$2" ;;
+    esac
+done
 kill -QUIT $server
 wait $server
 cd / && rm -rf "$1"
@@ -43,8 +51,8 @@ pub struct Postgres {
     programs: PathBuf,
     databases: AtomicU32,
     creating: Mutex<()>,
-    /// Its input is the pipe whose end tells it to stop.
-    _shell: Child,
+    /// Its input is the pipe whose end tells it to stop for good.
+    shell: Mutex<Child>,
 }
 
 impl Postgres {
@@ -58,12 +66,50 @@ impl Postgres {
         SHARED.get_or_init(Self::start)
     }
 
+    /// A server that nobody else uses, for a test that [stops](Self::stop) it. It ends when it is dropped.
+    ///
+    /// # Panics
+    ///
+    /// When PostgreSQL is not installed or does not start.
+    pub fn own() -> Self {
+        Self::start()
+    }
+
+    /// Stops the server as its operator would (fast: what is under way is rolled back, clients are sent away).
+    ///
+    /// # Panics
+    ///
+    /// When it does not stop.
+    pub fn stop(&self) {
+        self.order("stop\n");
+        self.wait_until("stop", || self.folder.join("stopped").exists());
+    }
+
+    /// Starts a server again that was stopped.
+    ///
+    /// # Panics
+    ///
+    /// When it does not start.
+    pub fn start_again(&self) {
+        self.order("start\n");
+        self.wait();
+    }
+
+    fn order(&self, order: &str) {
+        let mut shell = self.shell.lock().unwrap_or_else(PoisonError::into_inner);
+        let input = shell.stdin.as_mut().expect("the shell's input is a pipe");
+        input.write_all(order.as_bytes()).expect("the shell reads");
+    }
+
     #[expect(clippy::panic, reason = "a test cannot go on without its server")]
     fn start() -> Self {
+        /// Servers that this process has started.
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        let number = STARTED.fetch_add(1, Ordering::Relaxed);
         let programs = programs().unwrap_or_else(|| {
             panic!("PostgreSQL is not installed: no /usr/lib/postgresql/*/bin/initdb (make setup-test, or apt-get install postgresql)")
         });
-        let folder = std::env::temp_dir().join(format!("pulse-postgres-{}", std::process::id()));
+        let folder = std::env::temp_dir().join(format!("pulse-postgres-{}-{number}", std::process::id()));
         std::fs::create_dir_all(&folder).expect("a folder for PostgreSQL");
         let root = std::fs::metadata("/proc/self").is_ok_and(|process| process.uid() == 0);
         let mut shell = if root {
@@ -83,23 +129,29 @@ impl Postgres {
             .stderr(Stdio::null())
             .spawn()
             .expect("a shell for PostgreSQL");
-        let server =
-            Self { folder, programs, databases: AtomicU32::new(0), creating: Mutex::new(()), _shell: shell };
+        let (databases, creating) = (AtomicU32::new(0), Mutex::new(()));
+        let server = Self { folder, programs, databases, creating, shell: Mutex::new(shell) };
         server.wait();
         server
     }
 
-    #[expect(clippy::panic, reason = "a test cannot go on without its server")]
     fn wait(&self) {
-        for _ in 0..STEPS {
+        self.wait_until("start", || {
             let ready = self.program("pg_isready").arg("-q").status();
-            if ready.is_ok_and(|status| status.success()) {
+            ready.is_ok_and(|status| status.success())
+        });
+    }
+
+    #[expect(clippy::panic, reason = "a test cannot go on without its server")]
+    fn wait_until(&self, what: &str, done: impl Fn() -> bool) {
+        for _ in 0..STEPS {
+            if done() {
                 return;
             }
             sleep(STEP);
         }
         let log = std::fs::read_to_string(self.folder.join("log")).unwrap_or_default();
-        panic!("PostgreSQL did not start:\n{log}");
+        panic!("PostgreSQL did not {what}:\n{log}");
     }
 
     /// A new, empty database.

@@ -22,5 +22,6 @@ pub(crate) mod seats;
 pub(crate) mod server;
 pub(crate) mod stage;
 pub(crate) mod status;
+pub(crate) mod trace;
 pub(crate) mod viewer;
 pub(crate) mod wait;

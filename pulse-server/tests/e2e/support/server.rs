@@ -32,6 +32,8 @@ pub(crate) struct Setup {
     tls: Option<Tls>,
     open: bool,
     clock_s: i64,
+    under: Vec<String>,
+    in_memory: bool,
 }
 
 /// The listeners with TLS.
@@ -75,6 +77,18 @@ impl Setup {
         self
     }
 
+    /// The server's folder is in memory, for a test of thousands of writes that does not care what a disk keeps.
+    pub(crate) fn in_memory(mut self) -> Self {
+        self.in_memory = true;
+        self
+    }
+
+    /// The server is started by this command, which leaves it its process id.
+    pub(crate) fn under(mut self, command: Vec<String>) -> Self {
+        self.under = command;
+        self
+    }
+
     /// HTTPS and RTMPS with a certificate of the test's own.
     pub(crate) fn tls(mut self) -> Self {
         self.tls = Some(Tls { https: ports::free(), rtmps: ports::free() });
@@ -84,7 +98,7 @@ impl Setup {
     /// Starts a server with this configuration and an empty data folder.
     #[track_caller]
     pub(crate) fn start(self) -> Pulse {
-        let stage = Stage::new("pulse");
+        let stage = if self.in_memory { Stage::in_memory("pulse") } else { Stage::new("pulse") };
         let (http, rtmp, ops) = (ports::free(), ports::free(), ports::free());
         let mut pulse = Pulse {
             process: None,
@@ -126,7 +140,14 @@ impl Pulse {
     /// Starts the server, after a kill with the same addresses, configuration and data.
     #[track_caller]
     pub(crate) fn start_again(&mut self) {
-        let mut serve = command(binary());
+        let mut serve = match self.setup.under.split_first() {
+            None => command(binary()),
+            Some((tool, arguments)) => {
+                let mut serve = command(tool);
+                serve.args(arguments).arg(binary());
+                serve
+            }
+        };
         serve.arg("serve").arg("--config").arg(&self.config).current_dir(self.stage.path());
         clock::set(&mut serve, self.setup.clock_s);
         let mut process = Process::start("pulse", serve, self.stage.path());

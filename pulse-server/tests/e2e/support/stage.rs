@@ -12,9 +12,19 @@ pub(crate) struct Stage(Option<TempDir>);
 
 impl Stage {
     pub(crate) fn new(name: &str) -> Self {
+        Self::within(&std::env::temp_dir(), name)
+    }
+
+    /// One in memory, where the system has a place for it.
+    pub(crate) fn in_memory(name: &str) -> Self {
+        let memory = Path::new("/dev/shm");
+        if memory.is_dir() { Self::within(memory, name) } else { Self::new(name) }
+    }
+
+    fn within(folder: &Path, name: &str) -> Self {
         let folder = tempfile::Builder::new()
             .prefix(&format!("pulse-e2e-{name}-"))
-            .tempdir()
+            .tempdir_in(folder)
             .expect("a temporary folder can be made");
         Self(Some(folder))
     }

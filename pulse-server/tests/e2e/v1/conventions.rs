@@ -1,8 +1,10 @@
 //! What every answer has, and what bad input gets.
 
+use platform_core::sql::Location;
+use platform_core::testing::Postgres;
 use serde_json::{Value, json};
 
-use super::rig::{Caller, Rig, Tenant, text};
+use super::rig::{Caller, LOOSE, Rig, Tenant, text};
 use crate::support::seats;
 
 #[test]
@@ -133,9 +135,17 @@ fn one_key_at_once_is_one_stream_however_many_ask() {
 #[test]
 fn a_hundred_creations_at_once_against_a_quota_of_ten_give_ten() {
     let _seats = seats::some();
-    let rig = Rig::start();
+    let database = Postgres::shared().database();
+    let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
+    let url = format!("[database]\nurl = {:?}\n", url.expose_str().unwrap());
+    for database in ["", &url] {
+        create_a_hundred_of_ten(&Rig::start_with(&format!("{database}{LOOSE}")));
+    }
+}
+
+fn create_a_hundred_of_ten(rig: &Rig) {
     let operator = rig.operator("op@example.org");
-    let tenant = Tenant::create(&rig, "sam@example.org");
+    let tenant = Tenant::create(rig, "sam@example.org");
     let plan = rig.post(&operator, "/v1/admin/plans", &json!({"name": "Ten", "limits": {"streams": 10}}));
     let path = format!("/v1/admin/organizations/{}", tenant.organization);
     rig.done(&operator, "PATCH", &path, &json!({"plan_id": plan["id"]}), 200);

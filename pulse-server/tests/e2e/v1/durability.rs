@@ -1,15 +1,21 @@
-//! What was answered is there after `kill -9`.
+//! What was answered is there after `kill -9`, as it was synced before.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use super::rig::{Rig, Tenant, text};
+use super::rig::{LOOSE, Rig, Tenant, text};
 use crate::support::http::Client;
-use crate::support::seats;
+use crate::support::server::Setup;
+use crate::support::trace::{self, Call};
+use crate::support::{seats, wait};
+
+/// Writes that are answered before the server is killed, and how long that may take.
+const ENOUGH: usize = 200;
+const PATIENCE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_server_killed_under_writes_has_lost_none_that_it_answered() {
@@ -37,7 +43,10 @@ fn a_server_killed_under_writes_has_lost_none_that_it_answered() {
                 }
             });
         }
-        std::thread::sleep(Duration::from_secs(1));
+        let begun = Instant::now();
+        while answered.lock().unwrap().len() <= ENOUGH && begun.elapsed() < PATIENCE {
+            std::thread::sleep(Duration::from_millis(20));
+        }
         rig.pulse.kill();
         stop.store(true, Ordering::Relaxed);
     });
@@ -50,7 +59,54 @@ fn a_server_killed_under_writes_has_lost_none_that_it_answered() {
         cursor = next.to_owned();
     }
     let answered = answered.into_inner().unwrap();
-    assert!(answered.len() > 50, "only {} writes in a second", answered.len());
+    assert!(answered.len() > ENOUGH, "only {} writes", answered.len());
     let lost: Vec<_> = answered.difference(&there).collect();
     assert!(lost.is_empty(), "{} of {} are lost: {lost:?}", lost.len(), answered.len());
+}
+
+/// Streams that each of some clients creates under strace, which slows the server down.
+const TRACED: usize = 12;
+
+#[test]
+fn no_creation_is_answered_before_what_it_wrote_is_synced() {
+    let _seats = seats::some();
+    let under = trace::command("write,writev,pwrite64,pwritev,sendto,sendmsg,fsync,fdatasync");
+    let mut rig = Rig::with(Setup::new().section(LOOSE).under(under));
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    let ids = Mutex::new(Vec::new());
+    std::thread::scope(|scope| {
+        for client in 0..6 {
+            let (rig, key, ids) = (&rig, &tenant.key, &ids);
+            scope.spawn(move || {
+                for number in 0..TRACED {
+                    let input = json!({"name": format!("Stream {client} {number}")});
+                    let id = text(&rig.post(key, "/v1/streams", &input)["id"]).to_owned();
+                    ids.lock().unwrap().push(id);
+                }
+            });
+        }
+    });
+    let (pid, file) = (rig.pulse.process().pid(), rig.pulse.stage().path().join("trace"));
+    rig.pulse.stop();
+    wait::until("the end of the trace", Duration::from_secs(10), || {
+        wait::check(trace::is_whole(&file, pid), "strace still writes")
+    });
+    let calls = trace::read(&file);
+    let is_sync = |call: &&Call| matches!(call.name.as_str(), "fsync" | "fdatasync") && call.succeeded;
+    let syncs: Vec<_> = calls.iter().filter(is_sync).collect();
+    assert!(!syncs.is_empty(), "nothing was synced, or strace does not see it");
+    for id in ids.into_inner().unwrap() {
+        let about: Vec<_> = calls.iter().filter(|call| call.arguments.contains(&id)).collect();
+        let written =
+            about.iter().find(|call| call.arguments.contains("pulse.db-wal>")).and_then(|call| call.ended);
+        let written = written.unwrap_or_else(|| panic!("{id} is not written to the log of the database"));
+        let answered =
+            about.iter().find(|call| call.arguments.contains("HTTP/1.1 201")).map(|call| call.began);
+        let answered = answered.unwrap_or_else(|| panic!("the answer with {id} is not seen"));
+        let between = |call: &&Call| call.began > written && call.ended.is_some_and(|ended| ended < answered);
+        assert!(
+            syncs.iter().any(|call| call.arguments.contains("pulse.db-wal>") && between(call)),
+            "{id} is written at {written}, answered at {answered}, and not synced between"
+        );
+    }
 }

@@ -174,7 +174,7 @@ impl Stage<'_> {
 
 /// A server whose tenant logged in an hour ago, with the access token of then.
 fn an_hour_later() -> (Rig, Caller, Caller) {
-    let mut rig = Rig::with(Setup::new().section(LOOSE).clock(-HOUR_S));
+    let mut rig = Rig::with(Setup::new().section(LOOSE).clock(-HOUR_S).in_memory());
     rig.operator("op@example.org");
     let expired = rig.person("victim@example.org");
     rig.get(&expired, "/v1/auth/me");

@@ -34,10 +34,15 @@ struct Person {
 
 /// The present code of an authenticator.
 pub(super) fn code(secret: &str) -> String {
+    code_at(secret, 0)
+}
+
+/// The code of so many steps of 30 s from now.
+pub(super) fn code_at(secret: &str, step: u64) -> String {
     let secret = totp_rs::Secret::try_from_base32(secret).unwrap();
     let authenticator = totp_rs::Builder::new().with_secret(secret).build().unwrap();
     let now = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap();
-    authenticator.generate(now.as_secs()).to_string()
+    authenticator.generate(now.as_secs() + 30 * step).to_string()
 }
 
 impl<'a> World<'a> {
