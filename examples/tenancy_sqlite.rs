@@ -17,7 +17,8 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     // A real one is 32 random bytes that the operator keeps.
     let tenancy = Tenancy::open(&db, &MasterKey::new(Secret::new([7; 32]))?, now).await?;
     let call = tenancy.call(Principal::Operator, now);
-    let input = PlanInput { name: format!("Plan of {now}"), limits: [(Resource::Streams, 10)].into() };
+    let limits = [(Resource::Streams, 10)].into();
+    let input = PlanInput { name: format!("Plan of {now}"), limits, ..PlanInput::default() };
     db.write((call.clone(), input), |tx, (call, input)| Box::pin(plan::create(tx, call, input))).await?;
     for plan in plan::list(&mut db.read().await?, &call, PageRequest::default()).await?.data {
         println!("{}: {}", plan.id, plan.name);

@@ -103,6 +103,8 @@ pub enum AdminCommand {
     },
     /// Put another master key in place
     RotateMasterKey,
+    /// Replace the key that viewers' sessions are signed with, from the next start on; twice ends all sessions
+    ReplaceSessionKey,
 }
 
 /// Where the configuration comes from.

@@ -1,10 +1,8 @@
-//! What identifies a server over restarts: the key that signs viewers' sessions, and the lock on its data folder.
+//! What identifies a server over restarts: its name among others, and the lock on its data folder.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::path::Path;
-
-use crate::live::Key;
 
 /// Holds the data folder for this process, until dropped or killed.
 #[derive(Debug)]
@@ -26,39 +24,18 @@ pub(crate) fn lock(data_dir: &Path) -> io::Result<Lock> {
     }
 }
 
-/// The key that signs sessions; made on first use, readable by the owner only.
-///
-/// # Errors
-/// When it can neither be read nor made.
-pub(crate) fn session_key(data_dir: &Path) -> io::Result<Key> {
-    let path = data_dir.join("session.key");
-    match File::open(&path) {
-        Ok(mut file) => {
-            let mut key = Key::default();
-            file.read_exact(&mut key)?;
-            Ok(key)
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
-        Err(error) => Err(error),
-    }
-}
-
 /// What this node is called among the servers of one database; made on first use.
 ///
 /// # Errors
 /// When it can neither be read nor made.
 pub(crate) fn node_id(data_dir: &Path) -> io::Result<String> {
     let path = data_dir.join("node.id");
-    let key = match File::open(&path) {
-        Ok(mut file) => {
-            let mut key = Key::default();
-            file.read_exact(&mut key)?;
-            key
-        }
-        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path)?,
-        Err(error) => return Err(error),
-    };
-    Ok(hex(&key[..NODE_BYTES]))
+    match fs::read_to_string(&path) {
+        Ok(id) if !id.trim().is_empty() => Ok(id.trim().to_owned()),
+        Ok(_) => create(&path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => create(&path),
+        Err(error) => Err(error),
+    }
 }
 
 /// Bytes of a node's name: two nodes have the same once in 2^64.
@@ -78,20 +55,15 @@ fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-fn create(path: &Path) -> io::Result<Key> {
-    let mut key = Key::default();
-    getrandom::fill(&mut key).map_err(io::Error::other)?;
-    // Written aside and renamed, so that a crash leaves no half of a key.
+fn create(path: &Path) -> io::Result<String> {
+    let id = boot_id()?;
+    // Written aside and renamed, so that a crash leaves no half of a name.
     let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    let mut file = options.open(&new)?;
-    file.write_all(&key)?;
+    let mut file = File::create(&new)?;
+    file.write_all(id.as_bytes())?;
     file.sync_all()?;
     fs::rename(&new, path)?;
-    Ok(key)
+    Ok(id)
 }
 
 #[cfg(test)]
@@ -99,11 +71,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_key_survives_a_restart() {
-        let folder = tempfile::tempdir().unwrap();
-        let key = session_key(folder.path()).unwrap();
-        assert_ne!(key, Key::default());
-        assert_eq!(session_key(folder.path()).unwrap(), key);
+    fn a_node_keeps_its_name_and_no_two_have_the_same() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let id = node_id(one.path()).unwrap();
+        assert_eq!(id.len(), NODE_BYTES * 2);
+        assert_eq!(node_id(one.path()).unwrap(), id);
+        assert_ne!(node_id(other.path()).unwrap(), id);
+        assert_ne!(boot_id().unwrap(), boot_id().unwrap());
     }
 
     #[test]

@@ -127,7 +127,6 @@ impl Server {
     async fn launch(config: Config, authority: Option<Arc<dyn Authority>>) -> Result<Self, StartError> {
         let data = |source| StartError::Data { path: config.data_dir.clone(), source };
         let lock = identity::lock(&config.data_dir).map_err(data)?;
-        let key = identity::session_key(&config.data_dir).map_err(data)?;
         let store = JournalStore::open(&config.data_dir).map_err(data)?;
         let certificate = match (&config.http.tls_cert, &config.http.tls_key) {
             (Some(cert), Some(key)) => Some(Certificate::load(cert, key)?),
@@ -145,6 +144,7 @@ impl Server {
                 (own.composed(), Some(own))
             }
         };
+        let sessions = Sessions::new(api.tenancy.keys().session_handle_keys().map(|(_, key)| key.expose()));
         let v1 = V1::new(api);
         let socket = operate::Socket::open(&shared.load().data_dir)
             .map_err(|source| StartError::Data { path: shared.load().data_dir.clone(), source })?;
@@ -153,7 +153,7 @@ impl Server {
             tracing::info!(%stream, grace_s = grace.as_secs(), "stream was live before the restart; waiting for its encoder");
             registry.restore(stream);
         }
-        let app = Arc::new(App::new(shared, authority, registry, Sessions::new(&key), v1));
+        let app = Arc::new(App::new(shared, authority, registry, sessions, v1));
         if let Some(own) = &own {
             own.tenants.meter(Arc::downgrade(&app));
         }

@@ -73,7 +73,7 @@ impl Plan {
 }
 
 /// A plan to be created, or what becomes of one.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct PlanInput {
     /// Its name.
     pub name: String,

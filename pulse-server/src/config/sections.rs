@@ -25,8 +25,8 @@ fn loopback(port: u16) -> SocketAddr {
 settings! {
     /// Settings of the server as a whole.
     pub struct Config in "" {
-        /// Folder for what must survive a restart: the journal of each stream's playlist and the key that signs viewers'
-        /// sessions. Created when missing. One server per folder.
+        /// Folder for what must survive a restart: the journal of each stream's playlist, the database (where that
+        /// is not PostgreSQL) and the master key. Created when missing. One server per folder.
         data_dir: PathBuf = PathBuf::from("./pulse-data"), Any, Restart, flag "--data";
         /// Development mode: any stream key made of 1 to 64 characters `A-Z a-z 0-9 _ -` may publish, and the key is the stream's
         /// id, which everybody sees. Only for publishers and viewers on this machine, unless `open_remote` is set. Streams listed under

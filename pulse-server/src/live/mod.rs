@@ -22,5 +22,5 @@ pub(crate) use journal::JournalStore;
 pub(crate) use life::{Life, Superseded};
 pub(crate) use outputs::Unplayable;
 pub(crate) use registry::Registry;
-pub(crate) use sessions::{Checked, HANDLE_CHARACTERS, Key, Refused as SessionRefused, Sessions, Unknown};
+pub(crate) use sessions::{Checked, HANDLE_CHARACTERS, Refused as SessionRefused, Sessions, Unknown};
 pub(crate) use takeover::Refused;

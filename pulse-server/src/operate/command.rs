@@ -48,6 +48,7 @@ fn request(command: AdminCommand) -> Result<Request, Failure> {
         AdminCommand::ExportUser { user } => Request::ExportUser { user },
         AdminCommand::EraseUser { user } => Request::EraseUser { user },
         AdminCommand::RotateMasterKey => Request::RotateMasterKey,
+        AdminCommand::ReplaceSessionKey => Request::ReplaceSessionKey,
     })
 }
 

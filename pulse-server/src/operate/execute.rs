@@ -35,6 +35,7 @@ pub(super) async fn execute(db: &Db, tenancy: &Tenancy, config: &Config, request
         Request::ExportUser { user } => export(db, &call, &user).await,
         Request::EraseUser { user } => erase(db, call, &user).await,
         Request::RotateMasterKey => rotate_master_key(db, config, &call).await,
+        Request::ReplaceSessionKey => replace_session_key(db, config, &call).await,
     };
     match done {
         Ok(value) => Answer::Done(value),
@@ -172,6 +173,13 @@ async fn erase_all(tx: &mut Tx, call: &Call, id: UserId) -> Result<(), Error> {
     let recipient = mail::recipient(call.keys(), &email);
     mail::forget(tx, &recipient).await?;
     account_requests::forget(tx, &recipient).await
+}
+
+async fn replace_session_key(db: &Db, config: &Config, call: &Call) -> Result<Value, String> {
+    platform::replace_session_key(db, config, call).await.map_err(|error| error.to_string())?;
+    Ok(
+        json!({ "note": "Servers sign with it from their next start on; sessions of the key before go on until it is replaced again." }),
+    )
 }
 
 async fn rotate_master_key(db: &Db, config: &Config, call: &Call) -> Result<Value, String> {

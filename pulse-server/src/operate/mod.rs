@@ -60,6 +60,8 @@ enum Request {
     },
     /// Puts another master key in place.
     RotateMasterKey,
+    /// Replaces the key that viewers' sessions are signed with.
+    ReplaceSessionKey,
 }
 
 /// A password on its way through the socket, which only this server's user can open.

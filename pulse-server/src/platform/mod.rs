@@ -105,6 +105,12 @@ pub(crate) async fn rotate_master_key(
     Ok(path)
 }
 
+/// Replaces the key that viewers' sessions are signed with, for servers that start from now on.
+pub(crate) async fn replace_session_key(db: &Db, config: &Config, call: &Call) -> Result<(), PlatformError> {
+    let master = master_key::read(&master_key::path(config))?.ok_or(VaultError::WrongMasterKey)?;
+    Ok(tenancy::vault::replace_session_handle_key(db, call, &master).await?)
+}
+
 /// Opens all that the API needs, and starts what goes on beside it.
 pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, PlatformError> {
     let initial = config.load_full();

@@ -15,9 +15,6 @@ use sha2::Sha256;
 use crate::authority::{Credentials, Role, Terms};
 use crate::stream_id::StreamId;
 
-/// The key that signs handles.
-pub(crate) type Key = [u8; 32];
-
 const PAYLOAD: usize = 50;
 const TAG: usize = 16;
 const SIGNED: usize = PAYLOAD + TAG;
@@ -45,11 +42,17 @@ pub(super) struct Fields {
 }
 
 /// Signs handles and checks them.
-pub(super) struct Signer(Hmac<Sha256>);
+pub(super) struct Signer {
+    present: Hmac<Sha256>,
+    /// The key before: what was signed with it is still genuine.
+    before: Hmac<Sha256>,
+}
 
 impl Signer {
-    pub(super) fn new(key: &Key) -> Self {
-        Self(Hmac::new_from_slice(key).expect("HMAC takes keys of any length"))
+    /// With the key to sign with, and the one before.
+    pub(super) fn new([present, before]: [&[u8]; 2]) -> Self {
+        let key = |key| Hmac::new_from_slice(key).expect("HMAC takes keys of any length");
+        Self { present: key(present), before: key(before) }
     }
 
     /// The handle of a session of `stream`.
@@ -57,24 +60,25 @@ impl Signer {
         let mut signed = [0; SIGNED];
         let (payload, tag) = signed.split_at_mut(PAYLOAD);
         fields.write(payload);
-        tag.copy_from_slice(&self.tag(stream, payload));
+        tag.copy_from_slice(&tag_of(&self.present, stream, payload));
         signed
     }
 
     /// What a genuine handle of `stream` says; `None` for any other.
     pub(super) fn open(&self, stream: &StreamId, signed: &Signed) -> Option<Fields> {
         let (payload, tag) = signed.split_at(PAYLOAD);
-        if equal(&self.tag(stream, payload), tag) { Fields::read(payload) } else { None }
+        let genuine = |key| equal(&tag_of(key, stream, payload), tag);
+        if genuine(&self.present) || genuine(&self.before) { Fields::read(payload) } else { None }
     }
+}
 
-    fn tag(&self, stream: &StreamId, payload: &[u8]) -> [u8; TAG] {
-        let mut mac = self.0.clone();
-        mac.update(stream.as_str().as_bytes());
-        // An id cannot hold this byte, so no two pairs of id and payload are signed alike.
-        mac.update(&[0]);
-        mac.update(payload);
-        mac.finalize().into_bytes().first_chunk().copied().unwrap_or_default()
-    }
+fn tag_of(key: &Hmac<Sha256>, stream: &StreamId, payload: &[u8]) -> [u8; TAG] {
+    let mut mac = key.clone();
+    mac.update(stream.as_str().as_bytes());
+    // An id cannot hold this byte, so no two pairs of id and payload are signed alike.
+    mac.update(&[0]);
+    mac.update(payload);
+    mac.finalize().into_bytes().first_chunk().copied().unwrap_or_default()
 }
 
 impl Fields {
@@ -172,7 +176,7 @@ mod tests {
 
     #[test]
     fn a_handle_says_what_was_signed() {
-        let signer = Signer::new(&[7; 32]);
+        let signer = Signer::new([&[7; 32], &[6; 32]]);
         let stream = StreamId::parse("show").unwrap();
         let handle = Handle::of(&signer.sign(&stream, &fields()));
         assert_eq!(handle.as_str().len(), TEXT);
@@ -183,12 +187,12 @@ mod tests {
 
     #[test]
     fn a_genuine_signature_under_another_format_is_refused() {
-        let signer = Signer::new(&[7; 32]);
+        let signer = Signer::new([&[7; 32], &[6; 32]]);
         let stream = StreamId::parse("show").unwrap();
         let mut signed = signer.sign(&stream, &fields());
         signed[0] = FORMAT + 1;
         let (payload, tag) = signed.split_at_mut(PAYLOAD);
-        tag.copy_from_slice(&signer.tag(&stream, payload));
+        tag.copy_from_slice(&tag_of(&signer.present, &stream, payload));
         assert_eq!(signer.open(&stream, &signed), None);
     }
 
@@ -204,7 +208,7 @@ mod tests {
 
     #[test]
     fn whatever_text_comes_it_is_read_or_refused_and_only_the_genuine_one_is_believed() {
-        let signer = Signer::new(&[7; 32]);
+        let signer = Signer::new([&[7; 32], &[6; 32]]);
         let stream = StreamId::parse("show").unwrap();
         let genuine = Handle::of(&signer.sign(&stream, &fields())).as_str().to_owned();
         let believed = |text: &str| decode(text).and_then(|signed| signer.open(&stream, &signed)).is_some();
@@ -228,7 +232,7 @@ mod tests {
 
     #[test]
     fn a_handle_with_any_bit_changed_is_refused() {
-        let signer = Signer::new(&[7; 32]);
+        let signer = Signer::new([&[7; 32], &[6; 32]]);
         let stream = StreamId::parse("show").unwrap();
         let signed = signer.sign(&stream, &fields());
         for bit in 0..SIGNED * 8 {

@@ -17,7 +17,7 @@ use hls_packager::Renditions;
 use crate::authority::{Denied, Grant, Guard, Resume, Revocation, Seat, Terms};
 use crate::stream_id::StreamId;
 use handle::{Fields, Signed, Signer};
-pub(crate) use handle::{Handle, Key, TEXT as HANDLE_CHARACTERS};
+pub(crate) use handle::{Handle, TEXT as HANDLE_CHARACTERS};
 
 /// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it nobody new is admitted.
 pub(super) const MAX_SESSIONS: usize = 262_144;
@@ -139,10 +139,10 @@ impl Unknown {
 }
 
 impl Sessions {
-    /// A table whose handles are signed with `key`.
-    pub fn new(key: &Key) -> Self {
+    /// A table whose handles are signed with the first of these keys; what was signed with the other one is genuine too.
+    pub fn new(keys: [&[u8]; 2]) -> Self {
         Self {
-            signer: Signer::new(key),
+            signer: Signer::new(keys),
             started: Instant::now(),
             known: Mutex::default(),
             revoked: Mutex::default(),
@@ -306,7 +306,7 @@ mod tests {
     use super::*;
     use crate::authority::{Credential, DeniedCode, Limits, Role};
 
-    const KEY: Key = [7; 32];
+    const KEY: [&[u8]; 2] = [&[7; 32], &[6; 32]];
 
     fn stream(name: &str) -> StreamId {
         StreamId::parse(name).unwrap()
@@ -330,7 +330,7 @@ mod tests {
 
     #[test]
     fn a_handle_opens_its_stream_only() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let handle = mint(&sessions, "show", 1);
         assert_eq!(ask(&sessions, "show", handle.as_str()), Ok(()));
         assert_eq!(ask(&sessions, "other", handle.as_str()), Err(Refused::Forged));
@@ -338,7 +338,7 @@ mod tests {
 
     #[test]
     fn a_handle_with_any_character_changed_is_refused() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let handle = mint(&sessions, "show", 1);
         for at in 0..handle.as_str().len() {
             let mut changed = handle.as_str().as_bytes().to_vec();
@@ -353,15 +353,18 @@ mod tests {
 
     #[test]
     fn a_handle_of_an_earlier_process_is_accepted_and_one_of_another_key_is_not() {
-        let handle = mint(&Sessions::new(&KEY), "show", 1);
-        assert_eq!(ask(&Sessions::new(&KEY), "show", handle.as_str()), Ok(()));
-        let other = Sessions::new(&[8; 32]);
+        let handle = mint(&Sessions::new(KEY), "show", 1);
+        assert_eq!(ask(&Sessions::new(KEY), "show", handle.as_str()), Ok(()));
+        // The key was replaced once, and once more.
+        let later = Sessions::new([&[8; 32], KEY[0]]);
+        assert_eq!(ask(&later, "show", handle.as_str()), Ok(()));
+        let other = Sessions::new([&[9; 32], &[8; 32]]);
         assert_eq!(ask(&other, "show", handle.as_str()), Err(Refused::Forged));
     }
 
     #[test]
     fn a_grant_that_expires_takes_its_session_along() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let limits = Limits { expires_in: Some(Duration::ZERO), ..Limits::default() };
         let handle = sessions.mint(Grant { limits, ..grant("show") }, [1; 8]).unwrap();
         assert_eq!(ask(&sessions, "show", handle.as_str()), Err(Refused::Expired));
@@ -369,7 +372,7 @@ mod tests {
 
     #[test]
     fn a_revoked_session_does_not_come_back_on_its_signature() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
         sessions.revoke(&Revocation::Stream(stream("show")));
         assert_eq!(ask(&sessions, "show", revoked.as_str()), Err(Refused::Revoked));
@@ -378,7 +381,7 @@ mod tests {
 
     #[test]
     fn a_revoked_session_does_not_come_back_after_any_number_of_others_were_revoked() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
         let other = |credential| Revocation::Credential {
             stream: stream("show"),
@@ -393,7 +396,7 @@ mod tests {
 
     #[test]
     fn trap_56_viewers_are_sessions_that_follow_a_playlist_not_requests() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let handle = mint(&sessions, "show", 1);
         let _only_minted = mint(&sessions, "show", 2);
         for _ in 0..8 {
@@ -428,7 +431,7 @@ mod tests {
 
     #[test]
     fn a_place_is_taken_with_the_first_request_once_and_given_back_by_idleness() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let free = Arc::new(std::sync::atomic::AtomicI32::new(1));
         let seat: Arc<dyn Seat> = Arc::new(House { free: Arc::clone(&free) });
         let seated = |id| {
@@ -452,9 +455,9 @@ mod tests {
     fn what_a_token_does_not_show_a_handle_does_not_after_a_restart_either() {
         let renditions = Renditions::of([hls_packager::RenditionId::Video]);
         let limits = Limits { renditions, ..Limits::default() };
-        let before = Sessions::new(&KEY);
+        let before = Sessions::new(KEY);
         let handle = before.mint(Grant { limits, ..grant("show") }, [1; 8]).unwrap();
-        let after = Sessions::new(&KEY);
+        let after = Sessions::new(KEY);
         let Ok(Checked::Unknown(unknown)) = after.check(&stream("show"), handle.as_str(), true) else {
             panic!("it is not known")
         };
@@ -467,7 +470,7 @@ mod tests {
 
     #[test]
     fn the_epoch_that_begins_ends_the_sessions_of_those_before_and_no_publisher() {
-        let sessions = Sessions::new(&KEY);
+        let sessions = Sessions::new(KEY);
         let old = mint(&sessions, "show", 1);
         let terms = Terms { epoch: 1, ..grant("show").terms };
         let new = sessions.mint(Grant { terms, ..grant("show") }, [2; 8]).unwrap();
