@@ -19,6 +19,15 @@ const MONTHLY: [Resource; 2] = [Resource::StreamingSeconds, Resource::DeliveredB
 #[derive(Debug, Default)]
 pub(super) struct Allowance(RwLock<HashMap<(OrganizationId, Resource), i64>>);
 
+/// A resource that was used up.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Spent {
+    pub(super) organization_id: OrganizationId,
+    pub(super) resource: Resource,
+    pub(super) limit: i64,
+    pub(super) current: i64,
+}
+
 impl Allowance {
     /// Whether something is left of a resource.
     ///
@@ -45,7 +54,7 @@ impl Allowance {
         api: &Api,
         call: &Call,
         streaming: &BTreeSet<OrganizationId>,
-    ) -> Result<Vec<(OrganizationId, Resource)>, Error> {
+    ) -> Result<Vec<Spent>, Error> {
         let known: Vec<_> = {
             let spent = self.0.read().unwrap_or_else(PoisonError::into_inner);
             spent.keys().map(|(id, _)| *id).collect()
@@ -59,13 +68,15 @@ impl Allowance {
             };
             for level in levels.iter().filter(|level| MONTHLY.contains(&level.resource)) {
                 if let Some(limit) = level.limit.filter(|limit| level.current >= *limit) {
-                    spent.insert((id, level.resource), limit);
+                    let (resource, current) = (level.resource, level.current);
+                    spent.insert((id, resource), Spent { organization_id: id, resource, limit, current });
                 }
             }
         }
         let mut before = self.0.write().unwrap_or_else(PoisonError::into_inner);
-        let newly = spent.keys().filter(|key| !before.contains_key(key)).copied().collect();
-        *before = spent;
+        let new = spent.iter().filter(|(key, _)| !before.contains_key(key));
+        let newly = new.map(|(_, spent)| *spent).collect();
+        *before = spent.into_iter().map(|(key, spent)| (key, spent.limit)).collect();
         Ok(newly)
     }
 }

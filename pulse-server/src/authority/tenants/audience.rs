@@ -13,7 +13,11 @@ use crate::network::Network;
 
 /// The viewers of all organizations on this server. A viewer takes about 60 bytes, one without an id nothing.
 #[derive(Debug, Default)]
-pub(super) struct Audience(Mutex<HashMap<OrganizationId, House>>);
+pub(super) struct Audience {
+    houses: Mutex<HashMap<OrganizationId, House>>,
+    /// Whose house was full since somebody asked, and how many places it has.
+    refused: Mutex<HashMap<OrganizationId, i64>>,
+}
 
 #[derive(Debug, Default)]
 struct House {
@@ -30,8 +34,17 @@ impl Audience {
         self.houses().get(&organization_id).map_or(0, |house| house.taken)
     }
 
+    /// Whose plan has refused viewers since the last call, and how many it allows.
+    pub(super) fn refused(&self) -> HashMap<OrganizationId, i64> {
+        std::mem::take(&mut self.refused.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn refuse(&self, organization_id: OrganizationId, limit: i64) {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner).insert(organization_id, limit);
+    }
+
     fn houses(&self) -> MutexGuard<'_, HashMap<OrganizationId, House>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.houses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -56,6 +69,7 @@ impl Place {
     fn room(&self, house: Option<&House>, limit: i64) -> Result<(), Denied> {
         let taken = house.map_or(0, |house| house.taken);
         if taken >= limit {
+            self.audience.refuse(self.organization_id, limit);
             let why = format!("the plan of {} allows {limit} viewers at once", self.organization_id);
             return Err(denied(DeniedCode::LimitReached, why));
         }
@@ -163,6 +177,8 @@ mod tests {
         let nobody = place(&audience, None, 3);
         let mut taken: Vec<_> = (0..3).map(|_| nobody.take().unwrap()).collect();
         assert_eq!(nobody.take().unwrap_err().code, DeniedCode::LimitReached);
+        assert_eq!(audience.refused(), HashMap::from([(OrganizationId::from_uuid(1), 3)]));
+        assert!(audience.refused().is_empty(), "once");
         taken.pop();
         assert!(nobody.take().is_ok());
         drop(taken);

@@ -68,6 +68,7 @@ impl Leases {
             }
             Ok(_) => Ok(leased),
             Err(error @ Error::QuotaExceeded { .. }) => {
+                api.quota_notices.tell(&api.db, &api.tenancy, now(), &error);
                 Err(denied(DeniedCode::LimitReached, error.to_string()))
             }
             Err(Error::NotFound) => {

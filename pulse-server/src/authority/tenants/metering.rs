@@ -11,11 +11,12 @@ use platform_core::{OrganizationId, ProjectId};
 use tenancy::plan::BytesLimit;
 use tenancy::quota::Resource;
 use tenancy::usage::Metric;
-use tenancy::{Principal, StreamId};
+use tenancy::{Error, Principal, StreamId};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Shared;
 use super::active::stream;
+use super::allowance::Spent;
 use crate::app::App;
 use crate::authority::{Revocation, Role};
 use crate::live::{Life, Phase};
@@ -72,6 +73,10 @@ impl Shared {
             }
         }
         counted.retain(|id, _| here.contains(id));
+        for (organization_id, limit) in self.audience.refused() {
+            let resource = Resource::ConcurrentViewers;
+            self.tell(&Error::QuotaExceeded { organization_id, resource, limit, current: limit });
+        }
         let streaming = counted.values().map(|known| known.organization_id).collect();
         if let Err(error) = self.compare(&streaming).await {
             tracing::debug!(%error, "what is left of plans is not known; looked at again");
@@ -105,15 +110,23 @@ impl Shared {
     }
 
     /// Looks who has used up what, and ends what a plan ends.
-    async fn compare(&self, streaming: &BTreeSet<OrganizationId>) -> Result<(), tenancy::Error> {
+    async fn compare(&self, streaming: &BTreeSet<OrganizationId>) -> Result<(), Error> {
         let call = self.api.tenancy.call(Principal::System, SystemTime::now().into());
-        for (organization_id, resource) in self.allowance.compare(&self.api, &call, streaming).await? {
+        for spent in self.allowance.compare(&self.api, &call, streaming).await? {
+            let Spent { organization_id, resource, limit, current } = spent;
             tracing::warn!(%organization_id, %resource, "an organization has used what its plan allows a month");
+            self.tell(&Error::QuotaExceeded { organization_id, resource, limit, current });
             if resource == Resource::DeliveredBytes {
                 self.end_viewers(organization_id).await;
             }
         }
         Ok(())
+    }
+
+    /// Has an event say what a plan refuses.
+    fn tell(&self, refusal: &Error) {
+        let Self { api, .. } = self;
+        api.quota_notices.tell(&api.db, &api.tenancy, SystemTime::now().into(), refusal);
     }
 
     /// Ends who watches streams of an organization whose plan wants that when its bytes are used up.

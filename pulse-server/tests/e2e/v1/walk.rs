@@ -24,9 +24,12 @@ fn the_quick_start_runs_as_it_is_written() {
     let (register, rest) = commands.split_once("TOKEN=").expect("the token out of the mail");
     let (_, rest) = rest.split_once('\n').expect("a line");
     let shell = |script: &str| {
-        let api = rig.pulse.url("/v1");
-        let script = format!("set -eu\nAPI={api}\n{script}");
-        let output = Command::new("sh").arg("-c").arg(&script).output().unwrap();
+        let (http, rtmp) = (rig.pulse.url(""), rig.pulse.rtmp_address());
+        // Whatever fails, no encoder is left behind.
+        let trap = "trap '[ -z \"${ENCODER:-}\" ] || kill \"$ENCODER\" 2> /dev/null || :' EXIT";
+        let script = format!("set -eu\n{trap}\nHTTP={http}\nAPI=$HTTP/v1\nRTMP=rtmp://{rtmp}\n{script}");
+        let mut sh = Command::new("sh");
+        let output = sh.arg("-c").arg(&script).current_dir(rig.pulse.stage().path()).output().unwrap();
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         assert!(output.status.success(), "{script}\n{}", text(&output.stderr));
         text(&output.stdout)
@@ -35,7 +38,8 @@ fn the_quick_start_runs_as_it_is_written() {
     let token = rig.mailed_token("sam@example.org");
     let (helper, _) = register.split_once("curl").expect("the first request");
     let answers = shell(&format!("{helper}\nTOKEN={token}\n{rest}"));
-    for expected in ["\"token\":\"ey", "\"key\":\"", "\"resource\":\"streams\"", "stream.created"] {
+    let watched = ["/watch/str_", "#EXT-X-STREAM-INF", "video/index.m3u8", "\n403\n"];
+    for expected in ["\"resource\":\"streams\"", "stream.created"].into_iter().chain(watched) {
         assert!(answers.contains(expected), "{expected} is not in {answers}");
     }
     for problem in ["\"code\":", "\"errors\":"] {
