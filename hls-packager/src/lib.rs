@@ -65,6 +65,6 @@ pub use packager::{
 };
 pub use rendition::{Rendition, RenditionId, Renditions};
 pub use window::{
-    Body, Cache, Chunks, Invalid, MAX_HOLD, Missing, Reply, Request, Resource, START_HOLD, Text, Topic, Wake,
-    Window,
+    Body, Cache, Chunks, Invalid, MAX_HOLD, Missing, Reply, Request, Resource, START_HOLD, Text, Topic,
+    Variant, Wake, Window,
 };

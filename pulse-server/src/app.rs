@@ -12,7 +12,7 @@ use crate::authority::{self, Authority, Decision, Denied, DeniedCode, Grant, Gra
 use crate::config::Config;
 use crate::http::Connections;
 use crate::ingest;
-use crate::live::{Registry, Sessions};
+use crate::live::{Histories, Registry, Sessions};
 use crate::stream_id::StreamId;
 use crate::v1::V1;
 
@@ -26,6 +26,8 @@ pub struct App {
     pub registry: Registry,
     /// HLS viewers.
     pub sessions: Sessions,
+    /// The last hour of tenants' streams.
+    pub(crate) histories: Histories,
     /// Open HTTP connections.
     pub connections: Connections,
     /// Open RTMP connections.
@@ -86,6 +88,7 @@ impl App {
             authority,
             registry,
             sessions,
+            histories: Histories::default(),
             connections: Connections::default(),
             rtmp_connections: ingest::Connections::default(),
             ticks: ingest::Ticks::default(),

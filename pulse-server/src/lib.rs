@@ -27,6 +27,7 @@ mod identity;
 mod ingest;
 mod listener;
 mod live;
+mod live_path;
 mod logging;
 mod mail;
 mod network;

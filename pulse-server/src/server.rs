@@ -4,22 +4,24 @@ use std::collections::{HashMap, HashSet};
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
 use arc_swap::ArcSwap;
 use tenancy::lease::Node;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::app::App;
 use crate::authority::{Authority, Composed, Configured, Tenants};
 use crate::config::Config;
 use crate::identity::{self, Lock};
-use crate::live::{Factory, JournalStore, Registry, Sessions};
+use crate::live::{Channel, Factory, JournalStore, Registry, STEP, Sessions};
 use crate::platform::{self, PlatformError};
 use crate::stream_id::StreamId;
 use crate::tls::{Certificate, TlsError};
+use crate::v1::live::LivePath;
 use crate::v1::{Api, V1};
 use crate::{http, ingest, listener, operate, ops};
 
@@ -92,11 +94,15 @@ struct Own {
     tenants: Arc<Tenants>,
 }
 
+/// What this process is to others on the same database.
+fn node(config: &Config) -> Result<Node, StartError> {
+    let data = |source| StartError::Data { path: config.data_dir.clone(), source };
+    let id = identity::node_id(&config.data_dir).map_err(data)?;
+    Ok(Node { id, boot_id: identity::boot_id().map_err(data)? })
+}
+
 impl Own {
-    async fn start(config: &Config, api: &Arc<Api>) -> Result<Self, StartError> {
-        let data = |source| StartError::Data { path: config.data_dir.clone(), source };
-        let id = identity::node_id(&config.data_dir).map_err(data)?;
-        let node = Node { id, boot_id: identity::boot_id().map_err(data)? };
+    async fn start(config: &Config, api: &Arc<Api>, node: Node) -> Result<Self, StartError> {
         let tenants = Tenants::start(Arc::clone(api), node).await.map_err(PlatformError::from)?;
         Ok(Self { configured: Arc::new(Configured::new(config)), tenants: Arc::new(tenants) })
     }
@@ -137,10 +143,11 @@ impl Server {
         let grace = Duration::from_secs(config.ingest.grace_s);
         let shared = Arc::new(ArcSwap::from_pointee(config));
         let api = platform::start(&shared).await?;
+        let node = node(&shared.load())?;
         let (authority, own) = match authority {
             Some(authority) => (authority, None),
             None => {
-                let own = Own::start(&shared.load(), &api).await?;
+                let own = Own::start(&shared.load(), &api, node.clone()).await?;
                 (own.composed(), Some(own))
             }
         };
@@ -154,6 +161,7 @@ impl Server {
             registry.restore(stream);
         }
         let app = Arc::new(App::new(shared, authority, registry, sessions, v1));
+        app.v1().api().live.attach(Arc::downgrade(&app) as Weak<dyn LivePath>, node);
         if let Some(own) = &own {
             own.tenants.meter(Arc::downgrade(&app));
         }
@@ -191,6 +199,7 @@ impl Server {
         }
         tokio::spawn(revoke(app()));
         tokio::spawn(sweep(Arc::downgrade(&self.app)));
+        tokio::spawn(remember(Arc::downgrade(&self.app)));
     }
 
     /// Where it listens.
@@ -253,7 +262,7 @@ async fn revoke(app: Arc<App>) {
     }
 }
 
-async fn sweep(app: std::sync::Weak<App>) {
+async fn sweep(app: Weak<App>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(app) = app.upgrade() else { return };
@@ -271,8 +280,25 @@ async fn sweep(app: std::sync::Weak<App>) {
     }
 }
 
+/// Keeps the last hour of tenants' streams.
+async fn remember(app: Weak<App>) {
+    let mut steps = interval(STEP);
+    steps.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        steps.tick().await;
+        let Some(app) = app.upgrade() else { return };
+        let now = SystemTime::now();
+        let of_tenants = |channel: &Arc<Channel>| tenancy::StreamId::parse(channel.id().as_str()).is_ok();
+        for channel in app.registry.all().iter().filter(|channel| of_tenants(channel)) {
+            let id = channel.id();
+            app.histories.note(now, id, &channel.phase(), app.sessions.viewers_of(id));
+        }
+        app.histories.sweep(now);
+    }
+}
+
 /// Removes journals of streams that are neither configured nor here.
-async fn expire(app: std::sync::Weak<App>, store: JournalStore) {
+async fn expire(app: Weak<App>, store: JournalStore) {
     loop {
         let Some(app) = app.upgrade() else { return };
         let store = store.clone();

@@ -244,6 +244,17 @@ pub async fn of_streams<T: Tx>(tx: &mut T, call: &Call, streams: &[StreamId]) ->
     Ok(leases)
 }
 
+/// Whether any stream is published on another node.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn are_any_elsewhere<T: Tx>(tx: &mut T, call: &Call, node: &Node) -> Result<bool, Error> {
+    let now = tx.clock(call.now).await?;
+    let others = Condition::Not("node_id", crate::store::Value::Text(node.id.clone()));
+    Ok(!tx.list::<Lease>(vec![others, unexpired(now)], 1).await?.is_empty())
+}
+
 /// How many streams of an organization are published.
 ///
 /// # Errors

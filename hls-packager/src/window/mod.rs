@@ -13,6 +13,7 @@ mod shelf;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use multivariant::Variant;
 pub use reply::{Body, Cache, Chunks, MAX_HOLD, Missing, Reply, Resource, START_HOLD, Text, Topic};
 pub use request::{Invalid, Request};
 
@@ -116,6 +117,17 @@ impl Window {
     /// Whether the stream can be played.
     pub fn is_playable(&self) -> bool {
         self.life.as_ref().is_some_and(|life| life.playable)
+    }
+
+    /// Whether it is known that nothing of the stream is packaged.
+    pub fn is_not_packaged(&self) -> bool {
+        self.not_packaged
+    }
+
+    /// What the multivariant playlist lists at this moment; `None` while there is nothing to play.
+    pub fn variant(&self) -> Option<Variant> {
+        let life = self.life.as_ref().filter(|life| life.playable)?;
+        multivariant::variant(&life.shelves)
     }
 
     /// TARGETDURATION, once the stream's renditions are settled.

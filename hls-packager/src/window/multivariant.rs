@@ -7,12 +7,36 @@ use media_core::track::VideoRange;
 use media_core::{Track, TrackKind};
 
 use super::shelf::Shelf;
-use crate::rendition::{RenditionId, Renditions};
+use crate::rendition::{Rendition, RenditionId, Renditions};
 
 const GROUP: &str = "audio";
 
 /// EXT-X-VERSION: nothing in it needs more than the first, but for a MAP in what it refers to.
 const VERSION: u32 = 6;
+
+/// What a player can choose: a variant stream with the audio renditions that belong to it.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Variant {
+    /// BANDWIDTH: the peak of the variant and the heaviest of its audio renditions, in bits a second.
+    pub bandwidth_bps: u64,
+    /// AVERAGE-BANDWIDTH, the same of the average.
+    pub average_bandwidth_bps: u64,
+    /// Each rendition with its own peak and average in bits a second, the main one first.
+    pub renditions: Vec<(Rendition, u64, u64)>,
+}
+
+/// What the playlist lists for who may see all of it.
+pub(super) fn variant(shelves: &[Shelf]) -> Option<Variant> {
+    let shelves: Vec<&Shelf> = shelves.iter().collect();
+    let variant = shelves.first()?;
+    let (bandwidth_bps, average_bandwidth_bps) = bit_rates(variant, &group(variant, &shelves));
+    let renditions = shelves.iter().map(|shelf| {
+        let (peak, average) = shelf.bit_rates();
+        (shelf.rendition.clone(), peak, average)
+    });
+    Some(Variant { bandwidth_bps, average_bandwidth_bps, renditions: renditions.collect() })
+}
 
 /// The playlist, with children's URIs through `session`. The first shelf is the variant's, and players start `hold_back` before its
 /// end. Only what is `granted` is in it; `None` when that is nothing.
@@ -43,15 +67,19 @@ fn write(
     if let Some(before) = variant.start_before(hold_back) {
         writeln!(out, "#EXT-X-START:TIME-OFFSET=-{:.3}", before.as_secs_f64())?;
     }
-    let is_audio = |shelf: &&Shelf| matches!(shelf.rendition.id, RenditionId::Audio(_));
-    let audio: Vec<&Shelf> = shelves.iter().copied().filter(is_audio).collect();
-    let only_audio = matches!(variant.rendition.id, RenditionId::Audio(_));
-    // One audio track alone is the variant itself; several are a group even then, so that viewers can choose.
-    let group = if only_audio && audio.len() == 1 { &[][..] } else { &audio[..] };
+    let group = group(variant, shelves);
     for (index, shelf) in group.iter().enumerate() {
         write_audio(index, shelf, session, out)?;
     }
-    write_variant(variant, group, session, out)
+    write_variant(variant, &group, session, out)
+}
+
+/// The audio renditions beside the variant. One audio track alone is the variant itself; several are a group even then, so that
+/// viewers can choose.
+fn group<'a>(variant: &Shelf, shelves: &[&'a Shelf]) -> Vec<&'a Shelf> {
+    let is_audio = |shelf: &&Shelf| matches!(shelf.rendition.id, RenditionId::Audio(_));
+    let audio: Vec<&Shelf> = shelves.iter().copied().filter(is_audio).collect();
+    if is_audio(&variant) && audio.len() == 1 { Vec::new() } else { audio }
 }
 
 fn write_audio(index: usize, shelf: &Shelf, session: &str, out: &mut String) -> fmt::Result {

@@ -9,6 +9,7 @@ use tokio::sync::oneshot;
 
 use super::channel::{Channel, Eviction};
 use super::life::{Life, Superseded};
+use super::signs::Changes;
 
 /// A seated publisher. Dropping it leaves the seat, and the grace period begins.
 pub struct Feed {
@@ -70,7 +71,10 @@ impl Feed {
         let Some(track) = self.tracks.iter().find(|track| track.id == repaired.frame.track) else {
             return Ok(());
         };
-        self.life.frame(self.generation, now, track, repaired.frame, edge_us)
+        if let Some(changes) = self.life.frame(self.generation, now, track, repaired.frame, edge_us)? {
+            self.report(&changes);
+        }
+        Ok(())
     }
 
     /// Why this publisher has to go, once it has to.
@@ -84,6 +88,12 @@ impl Feed {
             Ok(eviction) => eviction,
             // The channel dropped the seat without a word: the server is shutting down.
             Err(_) => std::future::pending().await,
+        }
+    }
+
+    fn report(&self, changes: &Changes) {
+        for (sign, detail) in self.life.health.follow(SystemTime::now(), changes) {
+            tracing::warn!(stream = %self.channel.id(), code = sign.code(), "{detail}");
         }
     }
 

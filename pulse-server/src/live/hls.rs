@@ -4,17 +4,21 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard};
 use std::time::{Duration, Instant, SystemTime};
 
-use hls_packager::{Announced, Config, Event, Journal, Now, Packager, Reply, Request, Topic, Wake, Window};
+use hls_packager::{
+    Announced, Config, Event, Journal, Now, Packager, Reply, Request, Topic, Variant, Wake, Window,
+};
 use media_core::broadcast::{Broadcast, Received, Subscriber};
 use tokio::sync::watch;
 use tokio::time::sleep_until;
 
-use super::health::Health;
+use super::health::{Health, Subject};
 use super::journal::JournalStore;
 use crate::stream_id::StreamId;
 
 /// Messages taken from the broadcast at once.
 const BATCH: usize = 64;
+/// The code of a journal that the disk refuses.
+pub(crate) const JOURNAL_NOT_WRITTEN: &str = "journal_not_written";
 /// How long to wait before trying again to write a journal that the disk refused.
 const JOURNAL_RETRY: Duration = Duration::from_secs(1);
 
@@ -76,6 +80,17 @@ impl Hls {
     /// The longest that a segment of it is, when that is known.
     pub fn target_duration(&self) -> Option<Duration> {
         self.window().target_duration()
+    }
+
+    /// Whether there is something to be played, or nothing that is packaged at all.
+    pub fn is_settled(&self) -> bool {
+        let window = self.window();
+        window.is_playable() || window.is_not_packaged()
+    }
+
+    /// What plays now.
+    pub fn variant(&self) -> Option<Variant> {
+        self.window().variant()
     }
 
     /// Waits until `topic` has a version other than `version`.
@@ -219,7 +234,25 @@ impl Driver {
     }
 
     fn report(&self, health: &hls_packager::Health) {
-        self.report_once(health.code(), &health.to_string());
+        use hls_packager::Health;
+        let now = SystemTime::now();
+        let (code, detail) = (health.code(), health.to_string());
+        // As long as the encoder goes on as it does; or else something that happened.
+        let subject = match *health {
+            Health::GopFits { .. } => return self.health.over(now, "gop_too_long", Subject::STREAM),
+            Health::TrackReturned { track } => {
+                return self.health.over(now, "track_stalled", Subject::track(track));
+            }
+            Health::GopTooLong { .. } => Subject::STREAM,
+            Health::CodecNotPackaged { track, .. }
+            | Health::TrackRefused { track, .. }
+            | Health::ExtraVideo { track }
+            | Health::TrackStalled { track } => Subject::track(track),
+            _ => return self.report_once(code, &detail),
+        };
+        if self.health.hold(now, code, subject, detail.clone()) {
+            tracing::warn!(stream = %self.stream, code, "{detail}");
+        }
     }
 
     /// Notes what is wrong; the first time in a life it is logged, too.
@@ -240,6 +273,7 @@ impl Driver {
             let error = match tokio::task::spawn_blocking(move || store.save(&stream, &copy)).await {
                 Ok(Ok(())) => {
                     if failed {
+                        self.health.over(SystemTime::now(), JOURNAL_NOT_WRITTEN, Subject::STREAM);
                         tracing::info!(stream = %self.stream, "the playlist journal is written again");
                     }
                     return true;
@@ -257,11 +291,11 @@ impl Driver {
 
     /// Says that the journal could not be written; in the log once, as a disk may be full for hours.
     fn report_disk(&self, error: &str, known: bool) {
-        let code = "journal_not_written";
+        let code = JOURNAL_NOT_WRITTEN;
         let detail = format!(
             "the playlist journal cannot be written ({error}): HLS waits for the disk, RTMP and FLV go on"
         );
-        self.health.report(SystemTime::now(), code, detail);
+        self.health.hold(SystemTime::now(), code, Subject::STREAM, detail);
         if !known {
             tracing::error!(stream = %self.stream, code, error, "cannot write the playlist journal; HLS waits for the disk");
         }

@@ -1,16 +1,18 @@
 //! One life of a stream: from its first publisher until it ends for want of one.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
 use media_core::broadcast::{self, Broadcast, Publisher};
-use media_core::{Frame, Track};
+use media_core::{Frame, Track, TrackId};
 use rtmp_core::tokio::fanout;
 
 use super::health::Health;
 use super::hls::Hls;
 use super::meter::{Measured, Meter};
 use super::outputs::Outputs;
+use super::signs::Changes;
 
 /// A life: the broadcast that outlives its encoders, and everything that is made of it.
 pub struct Life {
@@ -24,6 +26,7 @@ pub struct Life {
     pub health: Arc<Health>,
     /// When the life began.
     pub since: SystemTime,
+    ended: OnceLock<SystemTime>,
     source: Mutex<Source>,
 }
 
@@ -64,7 +67,15 @@ impl Life {
             edge_us: None,
             last_frame: None,
         };
-        Self { broadcast, hls, outputs, health, since: SystemTime::now(), source: Mutex::new(source) }
+        Self {
+            broadcast,
+            hls,
+            outputs,
+            health,
+            since: SystemTime::now(),
+            ended: OnceLock::new(),
+            source: Mutex::new(source),
+        }
     }
 
     /// Hands the stream to the publisher of `generation`. Returns where its timeline starts, if somebody published before.
@@ -75,6 +86,9 @@ impl Life {
         if continues {
             source.publisher.resume();
             source.publisher.discontinuity();
+        }
+        if let Some(changes) = source.meter.begin_anew() {
+            self.health.follow(SystemTime::now(), &changes);
         }
         source.edge_us.map(|edge| edge.saturating_add(HANDOVER_US))
     }
@@ -93,6 +107,9 @@ impl Life {
         let mut source = self.source();
         source.generation = NOBODY;
         source.publisher.end();
+        drop(source);
+        // A life ends once.
+        let _ = self.ended.set(SystemTime::now());
         if let Some(hls) = &self.hls {
             hls.end();
         }
@@ -116,29 +133,46 @@ impl Life {
         Ok(())
     }
 
-    /// Publishes a frame of `track` that came at `now`; `edge_us` is where the timeline stands after it.
+    /// Publishes a frame of `track` that came at `now`; `edge_us` is where the timeline stands after it. Returns what is to be told
+    /// of the publisher.
     ///
     /// # Errors
     /// [`Superseded`] when another publisher is in place.
-    pub fn frame(
+    pub(super) fn frame(
         &self,
         generation: u64,
         now: Instant,
         track: &Track,
         frame: Frame,
         edge_us: Option<i64>,
-    ) -> Result<(), Superseded> {
+    ) -> Result<Option<Changes>, Superseded> {
         let mut source = self.source_of(generation)?;
-        source.meter.frame(track, &frame);
+        let changes = source.meter.frame(now, track, &frame);
         source.edge_us = edge_us;
         source.last_frame = Some(now);
         source.publisher.frame(frame);
-        Ok(())
+        Ok(changes)
     }
 
     /// What was measured of the publisher.
     pub fn measured(&self) -> Measured {
         self.source().meter.measured()
+    }
+
+    /// Bits a second of each track that sent anything lately.
+    pub fn bitrates(&self) -> Vec<(TrackId, u64)> {
+        self.source().meter.bitrates().collect()
+    }
+
+    /// Bytes to viewers, heads of answers apart. Those of fan-outs that nobody plays any more are not among them.
+    pub fn delivered_bytes(&self) -> u64 {
+        let of_hls = self.hls.as_ref().map_or(0, |hls| hls.sent_bytes.load(Ordering::Relaxed));
+        of_hls + self.outputs.sent_bytes()
+    }
+
+    /// When it ended.
+    pub fn ended(&self) -> Option<SystemTime> {
+        self.ended.get().copied()
     }
 
     /// How long ago the last frame came.

@@ -14,6 +14,7 @@ use super::backoff::{self, BackOff};
 use super::failure::Failure;
 use super::idempotency::InFlight;
 use super::limits::{Limits, Rates};
+use super::live::Live;
 use super::metering::Metering;
 use super::passwords::Passwords;
 use super::principals::Used;
@@ -46,6 +47,8 @@ pub(crate) struct Api {
     pub(crate) usage: Metering,
     /// Which refusals were told of.
     pub(crate) quota_notices: QuotaNotices,
+    /// What is live.
+    pub(crate) live: Live,
     config: Arc<ArcSwap<Config>>,
 }
 
@@ -76,6 +79,7 @@ impl Api {
             passwords,
             usage: Metering::default(),
             quota_notices: QuotaNotices::default(),
+            live: Live::default(),
             config: Arc::clone(config),
         }
     }

@@ -20,6 +20,7 @@ mod failure;
 mod headers;
 mod idempotency;
 mod limits;
+pub(crate) mod live;
 mod metering;
 mod organizations;
 mod parameters;

@@ -148,9 +148,7 @@ impl Counted {
     fn take(&mut self, life: &Life, elapsed: Duration, live: bool, watching: u64) -> [(Metric, i64); 4] {
         let elapsed_ms = elapsed.as_millis() as u64;
         let received = life.measured().bytes;
-        let of_hls =
-            life.hls.as_ref().map_or(0, |hls| hls.sent_bytes.load(std::sync::atomic::Ordering::Relaxed));
-        let delivered = of_hls + life.outputs.sent_bytes();
+        let delivered = life.delivered_bytes();
         let used = [
             (Metric::StreamingSeconds, seconds(&mut self.live_ms, if live { elapsed_ms } else { 0 })),
             (Metric::ViewerSeconds, seconds(&mut self.watched_ms, elapsed_ms.saturating_mul(watching))),

@@ -74,6 +74,8 @@ pub struct Sessions {
     started: Instant,
     known: Mutex<HashMap<[u8; 8], Arc<Session>>>,
     revoked: Mutex<Revoked>,
+    /// Viewers by stream, as the last sweep found them.
+    counts: Mutex<Arc<HashMap<StreamId, usize>>>,
 }
 
 /// What was revoked since the process started, with the time in seconds since 1970.
@@ -146,6 +148,7 @@ impl Sessions {
             started: Instant::now(),
             known: Mutex::default(),
             revoked: Mutex::default(),
+            counts: Mutex::default(),
         }
     }
 
@@ -265,6 +268,14 @@ impl Sessions {
             let silent = now.saturating_sub(session.last_seen.load(Ordering::Relaxed));
             u128::from(silent) <= idle(&session.stream).as_millis()
         });
+        let counts = Arc::new(self.viewers());
+        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
+    }
+
+    /// Viewers of a stream, as the last [`sweep`](Self::sweep) found them: without looking through all sessions.
+    pub fn viewers_of(&self, stream: &StreamId) -> usize {
+        let counts = Arc::clone(&self.counts.lock().unwrap_or_else(PoisonError::into_inner));
+        counts.get(stream).copied().unwrap_or(0)
     }
 
     /// Viewers by stream: sessions that follow a media playlist.

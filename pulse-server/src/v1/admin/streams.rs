@@ -1,5 +1,7 @@
 //! `/v1/admin/streams`.
 
+use std::sync::Arc;
+
 use axum::response::Response;
 use hyper::StatusCode;
 use serde::Deserialize;
@@ -45,8 +47,10 @@ async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stre
     let keys = ctx.api.tenancy.keys();
     let filter = StreamFilter { search: list.filter.search.clone(), ..StreamFilter::default() };
     let request = list.page(keys)?;
-    let page = stream::list_all(&mut ctx.reader().await?, &ctx.call, &filter, request).await?;
-    list.answer(keys, page, |stream| Stream::from(&stream))
+    let mut tx = ctx.reader().await?;
+    let page = stream::list_all(&mut tx, &ctx.call, &filter, request).await?;
+    let states = ctx.api.live.states_of(&mut tx, &ctx.call, &page.data).await?;
+    list.answer(keys, page, |stream| Stream::new(&stream, states.of(stream.id)))
 }
 
 /// Suspend a stream
@@ -58,11 +62,11 @@ async fn update(
     Path(id): Path<StreamId>,
     Input(input): Input<SuspendStream>,
 ) -> Result<Response, Failure> {
-    ctx.change(StatusCode::OK, (id, input), |tx, call, (id, input)| {
+    let input = (id, input, Arc::clone(&ctx.api));
+    ctx.change(StatusCode::OK, input, |tx, call, (id, input, api)| {
         Box::pin(async move {
-            stream::suspend(tx, &operator(call)?, *id, input.suspended)
-                .await
-                .map(|stream| Stream::from(&stream))
+            let stream = stream::suspend(tx, &operator(call)?, *id, input.suspended).await?;
+            Stream::with_state(stream, tx, call, api).await
         })
     })
     .await
@@ -72,9 +76,10 @@ async fn update(
 #[utoipa::path(post, path = "/v1/admin/streams/{stream_id}/restore", operation_id = "admin_restore_stream",
     tag = "operators", params(("stream_id" = schema::StreamId, Path)), responses((status = 200, body = Stream)))]
 async fn restore(ctx: Context, Path(id): Path<StreamId>) -> Result<Response, Failure> {
-    ctx.change(StatusCode::OK, id, |tx, call, id| {
+    ctx.change(StatusCode::OK, (id, Arc::clone(&ctx.api)), |tx, call, (id, api)| {
         Box::pin(async move {
-            stream::restore(tx, &operator(call)?, *id).await.map(|stream| Stream::from(&stream))
+            let stream = stream::restore(tx, &operator(call)?, *id).await?;
+            Stream::with_state(stream, tx, call, api).await
         })
     })
     .await

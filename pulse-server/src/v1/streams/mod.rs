@@ -1,10 +1,14 @@
 //! `/v1/streams`.
 
+mod health;
 mod keys;
+mod qualities;
+mod stats;
 mod tokens;
 mod view;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::response::Response;
 use hyper::StatusCode;
@@ -30,6 +34,9 @@ pub(super) fn routes() -> OpenApiRouter {
         .routes(routes!(read, update, delete))
         .merge(keys::routes())
         .merge(tokens::routes())
+        .merge(health::routes())
+        .merge(stats::routes())
+        .merge(qualities::routes())
 }
 
 /// A stream to be created.
@@ -138,8 +145,10 @@ async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stre
         ..StreamFilter::default()
     };
     let request = list.page(keys)?;
-    let page = stream::list(&mut ctx.reader().await?, &ctx.call, project_id, &filter, request).await?;
-    list.answer(keys, page, |stream| Stream::from(&stream))
+    let mut tx = ctx.reader().await?;
+    let page = stream::list(&mut tx, &ctx.call, project_id, &filter, request).await?;
+    let states = ctx.api.live.states_of(&mut tx, &ctx.call, &page.data).await?;
+    list.answer(keys, page, |stream| Stream::new(&stream, states.of(stream.id)))
 }
 
 /// Create a stream
@@ -163,7 +172,8 @@ async fn create(ctx: Context, Input(input): Input<CreateStream>) -> Result<Respo
     params(("stream_id" = schema::StreamId, Path)), responses((status = 200, body = Stream)))]
 async fn read(ctx: Context, Path(id): Path<StreamId>) -> Result<axum::Json<Stream>, Failure> {
     let stream = ctx.api.cache.stream(&ctx.api.db, &ctx.call, id).await?;
-    Ok(axum::Json(Stream::from(&*stream)))
+    let state = ctx.api.live.state(&ctx.api.db, &ctx.call, id).await?;
+    Ok(axum::Json(Stream::new(&stream, state)))
 }
 
 /// Change a stream
@@ -177,10 +187,12 @@ async fn update(
 ) -> Result<Response, Failure> {
     let UpdateStream { name, description, latency_mode, playback_policy, labels, metadata } = input;
     let patch = StreamPatch { name, description, latency_mode, playback_policy, labels, metadata };
-    ctx.change(StatusCode::OK, (id, patch), |tx, call, (id, patch)| {
-        Box::pin(
-            async move { stream::update(tx, call, *id, patch).await.map(|stream| Stream::from(&stream)) },
-        )
+    let input = (id, patch, Arc::clone(&ctx.api));
+    ctx.change(StatusCode::OK, input, |tx, call, (id, patch, api)| {
+        Box::pin(async move {
+            let stream = stream::update(tx, call, *id, patch).await?;
+            Stream::with_state(stream, tx, call, api).await
+        })
     })
     .await
 }

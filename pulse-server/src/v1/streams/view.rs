@@ -2,15 +2,18 @@
 
 use std::collections::BTreeMap;
 
+use platform_core::sql::Tx;
 use platform_core::{ProjectId, WallTime};
 use serde::Serialize;
 use tenancy::stream::{self, LatencyMode, PlaybackPolicy};
-use tenancy::{Error, StreamId};
+use tenancy::{Call, Error, StreamId};
 use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, Type};
 use utoipa::openapi::{RefOr, Schema};
 use utoipa::{PartialSchema, ToSchema};
 
 use super::keys::StreamKey;
+use crate::v1::api::Api;
+use crate::v1::live::State;
 use crate::v1::schema;
 
 /// A stream.
@@ -37,10 +40,13 @@ pub(in crate::v1) struct Stream {
     /// Since when an operator suspends it: it cannot be published or played.
     #[schema(value_type = Option<schema::Time>, required)]
     suspended_at: Option<WallTime>,
+    #[serde(flatten)]
+    state: State,
 }
 
-impl From<&stream::Stream> for Stream {
-    fn from(stream: &stream::Stream) -> Self {
+impl Stream {
+    /// A stream as it is, with what it is doing.
+    pub(in crate::v1) fn new(stream: &stream::Stream, state: State) -> Self {
         Self {
             id: stream.id,
             project_id: stream.project_id,
@@ -53,7 +59,21 @@ impl From<&stream::Stream> for Stream {
             created_at: stream.created_at,
             updated_at: stream.updated_at,
             suspended_at: stream.suspended_at,
+            state,
         }
+    }
+}
+
+impl Stream {
+    /// A stream that was changed, with what it is doing.
+    pub(in crate::v1) async fn with_state(
+        stream: stream::Stream,
+        tx: &mut Tx,
+        call: &Call,
+        api: &Api,
+    ) -> Result<Self, Error> {
+        let states = api.live.states_of(tx, call, std::slice::from_ref(&stream)).await?;
+        Ok(Self::new(&stream, states.of(stream.id)))
     }
 }
 
@@ -71,7 +91,7 @@ impl TryFrom<stream::Created> for CreatedStream {
 
     fn try_from(created: stream::Created) -> Result<Self, Error> {
         let stream_key = StreamKey::new(created.key, &created.secret)?;
-        Ok(Self { stream: (&created.stream).into(), stream_key })
+        Ok(Self { stream: Stream::new(&created.stream, State::idle()), stream_key })
     }
 }
 

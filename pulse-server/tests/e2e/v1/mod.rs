@@ -10,6 +10,7 @@ mod described;
 mod durability;
 mod erasure;
 mod isolation;
+mod live_state;
 mod mail;
 mod matrix;
 mod media_origins;
