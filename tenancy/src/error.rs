@@ -93,6 +93,9 @@ pub const MAINTENANCE: Code = Code::new("maintenance", 503, "In maintenance");
 /// It cannot be done in the present state.
 pub const STATE: Code = Code::new("wrong_state", 409, "Not possible in the present state");
 
+/// When to ask again while the store is away, 2 s.
+const AWAY: std::time::Duration = std::time::Duration::from_secs(2);
+
 impl Error {
     /// A fault of ours.
     pub fn internal(what: impl Into<Cow<'static, str>>) -> Self {
@@ -161,7 +164,9 @@ impl Error {
                 .with("resource", resource.as_str())
                 .with("limit", *limit)
                 .with("current", *current),
-            Self::Unavailable(_) => code::UNAVAILABLE.problem("Nothing was changed; try again in a moment."),
+            Self::Unavailable(_) => {
+                code::UNAVAILABLE.problem("Nothing was changed; try again in a moment.").retry_after(AWAY)
+            }
             Self::InDoubt(_) => code::UNAVAILABLE.problem(
                 "Whether this was done is not known; look, or repeat it under the same idempotency key.",
             ),

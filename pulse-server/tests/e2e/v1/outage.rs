@@ -131,6 +131,9 @@ fn assert_down(rig: &Rig, tenant: &Tenant) {
             "{place}"
         );
         assert_eq!(text(&answer.json()["code"]), "unavailable", "{place}");
+        if method == "GET" {
+            assert_eq!(answer.header("retry-after"), "2", "{place}");
+        }
         for inside in ["postgres", "sql", "pool", "socket", "tenancy_"] {
             assert!(!answer.text().to_lowercase().contains(inside), "{place} tells of {inside}");
         }
