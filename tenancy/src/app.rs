@@ -7,7 +7,7 @@ use crate::authority::{self, Target, authorize};
 use crate::call::About;
 use crate::page::{Page, PageRequest, page};
 use crate::store::{Entity, Tx, is, record, set};
-use crate::{Call, Error, Permission};
+use crate::{AppId, Call, Error, Permission, Principal};
 
 /// Bytes of a name, 64.
 pub(crate) const MAX_NAME: usize = 64;
@@ -17,8 +17,10 @@ const PLAY: &str = "play";
 record! {
     /// An application name of a project.
     pub struct App in "tenancy_apps" {
-        /// The name, as encoders give it.
-        pub id: String,
+        /// `app_…`.
+        pub id: AppId,
+        /// The name, as encoders give it, which no other has.
+        pub name: String,
         /// Of which project.
         pub project_id: ProjectId,
         /// Whether the hook may rename a stream by a redirection.
@@ -26,10 +28,11 @@ record! {
         /// When it was bound.
         pub created_at: WallTime,
     }
+    unique "name" on "name"
 }
 
 /// The kind of the entity that caches know an app as.
-pub(crate) const ENTITY: &str = "app";
+pub(crate) const ENTITY: &str = "app name";
 
 fn check(name: &str) -> Result<(), Error> {
     let allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_-.".contains(&byte);
@@ -42,11 +45,11 @@ fn check(name: &str) -> Result<(), Error> {
     Ok(())
 }
 
-/// Binds an application name to a project, or changes how. For operators.
+/// Binds an application name to a project. For operators.
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] for the project; [`Error::Conflict`] when the name is another project's.
+/// [`Error::NotFound`] for the project; [`Error::Conflict`] when the name is bound.
 pub async fn bind<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -56,18 +59,12 @@ pub async fn bind<T: Tx>(
 ) -> Result<App, Error> {
     authority::operator(call)?;
     check(name)?;
-    let system = call.by(crate::Principal::System);
-    let access = authorize(tx, &system, Permission::Operate, Target::Project(project_id)).await?;
-    let app = App { id: name.to_owned(), project_id, allow_rename, created_at: call.now };
-    if !tx.insert_new(&app).await? {
-        let own = vec![is("id", app.id.clone()), is("project_id", project_id)];
-        if tx.update::<App>(own, vec![set("allow_rename", allow_rename)]).await? == 0 {
-            return Err(Error::Conflict { key: "name" });
-        }
-    }
-    let about = access.about(Entity::named(ENTITY, name));
-    call.record(tx, "app.bound", about, &["project_id", "allow_rename"]).await?;
-    tx.get(app.id).await?.ok_or(Error::NotFound)
+    let system = call.by(Principal::System);
+    authorize(tx, &system, Permission::Operate, Target::Project(project_id)).await?;
+    let app = App { id: call.id(), name: name.to_owned(), project_id, allow_rename, created_at: call.now };
+    tx.insert(&app).await?;
+    record(tx, call, &app, "app.bound", &["project_id", "allow_rename"]).await?;
+    Ok(app)
 }
 
 /// All application names that are bound. For operators.
@@ -78,10 +75,23 @@ pub async fn bind<T: Tx>(
 pub async fn list<T: Tx>(
     tx: &mut T,
     call: &Call,
-    request: PageRequest<String>,
-) -> Result<Page<App, String>, Error> {
+    request: PageRequest<AppId>,
+) -> Result<Page<App, AppId>, Error> {
     authority::operator(call)?;
-    page(tx, Vec::new(), request, |app: &App| app.id.clone()).await
+    page(tx, Vec::new(), request, |app: &App| app.id).await
+}
+
+/// Says whether the hook may rename streams of an application name. For operators.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn update<T: Tx>(tx: &mut T, call: &Call, id: AppId, allow_rename: bool) -> Result<App, Error> {
+    authority::operator(call)?;
+    tx.update::<App>(vec![is("id", id)], vec![set("allow_rename", allow_rename)]).await?;
+    let app: App = tx.get(id).await?.ok_or(Error::NotFound)?;
+    record(tx, call, &app, "app.updated", &["allow_rename"]).await?;
+    Ok(app)
 }
 
 /// Frees an application name. For operators.
@@ -89,23 +99,31 @@ pub async fn list<T: Tx>(
 /// # Errors
 ///
 /// [`Error::NotFound`].
-pub async fn unbind<T: Tx>(tx: &mut T, call: &Call, name: &str) -> Result<(), Error> {
+pub async fn unbind<T: Tx>(tx: &mut T, call: &Call, id: AppId) -> Result<(), Error> {
     authority::operator(call)?;
-    let app: App = tx.get(name.to_owned()).await?.ok_or(Error::NotFound)?;
-    tx.delete::<App>(vec![is("id", app.id)], 1).await?;
-    let about = About {
-        organization_id: None,
-        project_id: Some(app.project_id),
-        entity: Entity::named(ENTITY, name),
-    };
-    call.record(tx, "app.unbound", about, &[]).await
+    let app: App = tx.get(id).await?.ok_or(Error::NotFound)?;
+    tx.delete::<App>(vec![is("id", id)], 1).await?;
+    record(tx, call, &app, "app.unbound", &[]).await
 }
 
-/// The project of an application name, for the live path.
+/// Writes the audit row, and tells caches, which know apps by their names.
+async fn record<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    app: &App,
+    action: &str,
+    changed: &[&str],
+) -> Result<(), Error> {
+    let about = About { organization_id: None, project_id: Some(app.project_id), entity: Entity::of(app.id) };
+    call.audit(tx, action, &about, changed).await?;
+    tx.changed(Entity::named(ENTITY, app.name.clone()), call.now).await
+}
+
+/// The app of this name, for the live path.
 ///
 /// # Errors
 ///
 /// [`Error::NotFound`].
 pub async fn of_name<T: Tx>(tx: &mut T, name: &str) -> Result<App, Error> {
-    tx.get(name.to_owned()).await?.ok_or(Error::NotFound)
+    tx.find(vec![is("name", name.to_owned())]).await?.ok_or(Error::NotFound)
 }

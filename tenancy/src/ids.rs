@@ -21,6 +21,8 @@ platform_core::id_kinds! {
     pub StreamKeyId(StreamKeyKind) = "stk", "stream key";
     /// The id of a playback signing key, which is its `kid`.
     pub SigningKeyId(SigningKeyKind) = "sig", "signing key";
+    /// The id of an RTMP application name that is bound to a project.
+    pub AppId(AppKind) = "app", "app";
     /// The id of a preset of streams.
     pub PresetId(PresetKind) = "pst", "preset";
     /// The id of a plan.

@@ -94,8 +94,8 @@ pub use error::{
     STATE, SUSPENDED,
 };
 pub use ids::{
-    ApiKeyId, InvitationId, MailTokenId, MemberId, PlanId, PresetId, RecoveryCodeId, SessionId, SigningKeyId,
-    StreamId, StreamKeyId, UserId,
+    ApiKeyId, AppId, InvitationId, MailTokenId, MemberId, PlanId, PresetId, RecoveryCodeId, SessionId,
+    SigningKeyId, StreamId, StreamKeyId, UserId,
 };
 pub use page::{MAX_LIMIT, Page, PageRequest};
 pub use principal::{KeyPrincipal, Principal, UserPrincipal};

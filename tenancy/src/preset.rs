@@ -238,6 +238,21 @@ pub async fn delete<T: Tx>(
     call.audit(tx, "preset.deleted", &access.about(Entity::of(id)), &[]).await
 }
 
+/// What a stream gets from a draft, with what its preset says.
+///
+/// # Errors
+///
+/// See [`authorize`](crate::authority::authorize); [`Error::Invalid`] when the project has no such preset.
+pub async fn filled<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    project_id: ProjectId,
+    draft: &StreamDraft,
+) -> Result<StreamInput, Error> {
+    let filled = fill(tx, call, project_id, std::slice::from_ref(draft)).await?.pop();
+    filled.ok_or_else(|| Error::internal("a draft makes an input"))?
+}
+
 /// What streams get from drafts, with what their presets say. Each preset is looked up once.
 ///
 /// # Errors

@@ -1,5 +1,6 @@
 //! The hot paths, one a case: criterion times them, callgrind counts their instructions.
 
+mod admission;
 mod hls;
 mod media;
 mod rtmp;
@@ -37,5 +38,6 @@ pub fn all() -> anyhow::Result<Vec<Case>> {
     let mut cases = rtmp::cases(&clip)?;
     cases.extend(media::cases(&clip)?);
     cases.extend(hls::cases(&clip)?);
+    cases.extend(admission::cases()?);
     Ok(cases)
 }

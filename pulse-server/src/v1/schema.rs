@@ -39,6 +39,8 @@ ids! {
     SigningKeyId = "sig", "The id of a signing key, its `kid`.";
     StreamId = "str", "The id of a stream.";
     StreamKeyId = "stk", "The id of a stream key, which is not the key.";
+    PresetId = "pst", "The id of a preset.";
+    AppId = "app", "The id of a bound RTMP application name.";
     AuditId = "aud", "The id of a row of the audit log.";
     PlanId = "pln", "The id of a plan.";
 }
@@ -93,6 +95,9 @@ words! {
     LatencyMode = tenancy::stream::LatencyMode, "How far behind the encoder viewers are.";
     PlaybackPolicy = tenancy::stream::PlaybackPolicy, "Who may play.";
     BytesLimit = tenancy::plan::BytesLimit, "What happens to running sessions when the month's bytes are used up.";
+    HookEvent = tenancy::hook::HookEvent, "When a hook is asked, or told.";
+    HookFormat = tenancy::hook::HookFormat, "How a hook is asked.";
+    OnFailure = tenancy::hook::OnFailure, "What holds when a hook does not answer.";
     Resource = tenancy::quota::Resource, "What a plan limits.";
     SigningAlgorithm = tenancy::signing_key::SigningAlgorithm, "How a playback token is signed.";
     Metric = tenancy::usage::Metric, "What is counted.";

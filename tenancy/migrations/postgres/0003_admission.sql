@@ -70,8 +70,10 @@ CREATE TABLE tenancy_hooks (
 
 CREATE TABLE tenancy_apps (
     id TEXT COLLATE "C" PRIMARY KEY,
+    name TEXT COLLATE "C" NOT NULL,
     project_id TEXT COLLATE "C" NOT NULL REFERENCES tenancy_projects (id),
     allow_rename BOOLEAN NOT NULL,
     created_at BIGINT NOT NULL
 );
+CREATE UNIQUE INDEX tenancy_apps_name ON tenancy_apps (name);
 CREATE INDEX tenancy_apps_project ON tenancy_apps (project_id);

@@ -70,8 +70,10 @@ CREATE TABLE tenancy_hooks (
 
 CREATE TABLE tenancy_apps (
     id TEXT PRIMARY KEY NOT NULL,
+    name TEXT NOT NULL,
     project_id TEXT NOT NULL REFERENCES tenancy_projects (id),
     allow_rename INTEGER NOT NULL,
     created_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
+CREATE UNIQUE INDEX tenancy_apps_name ON tenancy_apps (name);
 CREATE INDEX tenancy_apps_project ON tenancy_apps (project_id);

@@ -176,7 +176,7 @@ impl Admission {
 
     /// Checks a token for this stream: the key that it names, whose record says the algorithm; signature, audience, stream,
     /// times with [`LEEWAY`](token::LEEWAY), epoch, and that it is not revoked. Network, referrer and renditions are the
-    /// caller's to compare. No allocation but the claims.
+    /// caller's to compare.
     ///
     /// # Errors
     ///

@@ -86,6 +86,10 @@ impl Verifier {
             ErrorKind::InvalidAudience => Refused::OtherPurpose,
             _ => Refused::Malformed,
         })?;
+        if claims.header.crit.is_some() {
+            // There is nothing that must be understood which is (RFC 7515 §4.1.11).
+            return Err(Refused::Malformed);
+        }
         let claims = claims.claims;
         // What is longer cannot be revoked.
         let fits = |id: &Option<String>| id.as_ref().is_none_or(|id| id.len() <= token::MAX_VIEWER);

@@ -78,7 +78,7 @@ impl Cache {
             return Err(Error::NotFound);
         }
         let load = || async move { app::of_name(&mut store.read().await?, name).await };
-        self.apps.look(name.to_owned(), now, |app| app.id.len() + 128, load).await
+        self.apps.look(name.to_owned(), now, |app| app.name.len() + 192, load).await
     }
 
     /// Of which stream a key is, good or not. That there is no such key is remembered too; what does not look like a key is not even

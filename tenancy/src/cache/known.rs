@@ -166,3 +166,147 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         self.absent.forget_where(|_, ()| true);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::AtomicU32;
+
+    use tokio::task::yield_now;
+
+    use super::*;
+
+    const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
+
+    fn known() -> Known<u32, u32> {
+        Known::new(1 << 20, 100)
+    }
+
+    fn block_on<T>(work: impl Future<Output = T>) -> T {
+        tokio::runtime::Builder::new_current_thread().build().unwrap().block_on(work)
+    }
+
+    /// Asks a hundred times at once; what each got, and how often it was loaded.
+    async fn all_at_once(
+        known: &Known<u32, u32>,
+        outcome: Result<u32, Error>,
+    ) -> (Vec<Result<Arc<u32>, Error>>, u32) {
+        let loads = AtomicU32::new(0);
+        let load = || async {
+            loads.fetch_add(1, Ordering::Relaxed);
+            for _ in 0..10 {
+                yield_now().await;
+            }
+            outcome.clone()
+        };
+        let mut waiting: Vec<_> = (0..100).map(|_| Box::pin(known.look(1, NOW, |_| 1, load))).collect();
+        let mut answers = Vec::new();
+        while !waiting.is_empty() {
+            let mut rest = Vec::new();
+            for mut one in waiting {
+                match std::future::poll_fn(|cx| std::task::Poll::Ready(one.as_mut().poll(cx))).await {
+                    std::task::Poll::Ready(answer) => answers.push(answer),
+                    std::task::Poll::Pending => rest.push(one),
+                }
+            }
+            waiting = rest;
+            yield_now().await;
+        }
+        drop(waiting);
+        (answers, loads.load(Ordering::Relaxed))
+    }
+
+    #[test]
+    fn one_loads_for_all_who_ask() {
+        let (answers, loads) = block_on(all_at_once(&known(), Ok(7)));
+        assert!(answers.len() == 100 && answers.iter().all(|answer| **answer.as_ref().unwrap() == 7));
+        assert_eq!(loads, 1);
+    }
+
+    #[test]
+    fn a_store_that_fails_is_asked_once_by_all_who_wait() {
+        let (answers, loads) = block_on(all_at_once(&known(), Err(Error::busy("away"))));
+        assert!(
+            answers.len() == 100 && answers.iter().all(|answer| answer.as_ref().unwrap_err().is_transient())
+        );
+        assert_eq!(loads, 1);
+    }
+
+    #[test]
+    fn what_is_not_there_is_remembered_until_it_is_forgotten() {
+        block_on(async {
+            let known = known();
+            let (answers, loads) = all_at_once(&known, Err(Error::NotFound)).await;
+            assert!(answers.iter().all(|answer| matches!(answer, Err(Error::NotFound))));
+            assert_eq!(loads, 1);
+            let found = || known.look(1, NOW, |_| 1, || async { Ok(8) });
+            assert!(matches!(found().await, Err(Error::NotFound)));
+            known.forget(&1);
+            assert_eq!(*found().await.unwrap(), 8);
+        });
+    }
+
+    #[test]
+    fn who_gives_up_leaves_the_turn_to_another() {
+        block_on(async {
+            let known = known();
+            let mut first = Box::pin(known.look(
+                1,
+                NOW,
+                |_| 1,
+                || async {
+                    std::future::pending::<()>().await;
+                    Ok(1)
+                },
+            ));
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(first.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+            let mut second = Box::pin(known.look(1, NOW, |_| 1, || async { Ok(2) }));
+            let polled = std::future::poll_fn(|cx| std::task::Poll::Ready(second.as_mut().poll(cx))).await;
+            assert!(polled.is_pending());
+            drop(first);
+            assert_eq!(*second.await.unwrap(), 2);
+        });
+    }
+
+    #[test]
+    fn what_changes_while_it_is_loaded_is_loaded_again() {
+        block_on(async {
+            let (known, loads) = (known(), AtomicU32::new(0));
+            let load = || async {
+                let load = loads.fetch_add(1, Ordering::Relaxed);
+                if load == 0 {
+                    known.forget(&1);
+                }
+                Ok(load)
+            };
+            assert_eq!(*known.look(1, NOW, |_| 1, load).await.unwrap(), 1);
+            let always = || async {
+                known.forget(&2);
+                Ok(0)
+            };
+            assert!(known.look(2, NOW, |_| 1, always).await.unwrap_err().is_transient());
+        });
+    }
+
+    #[test]
+    fn what_is_in_doubt_is_loaded_before_it_is_used_and_good_for_a_while_without_a_store() {
+        block_on(async {
+            let known = known();
+            let ask = |now, outcome: Result<u32, Error>| {
+                let known = &known;
+                async move { known.look(1, now, |_| 1, || async { outcome.clone() }).await }
+            };
+            let away = || Err(Error::busy("away"));
+            assert_eq!(*ask(NOW, Ok(1)).await.unwrap(), 1);
+            known.doubt(NOW);
+            let last = NOW.plus(GOOD_WITHOUT_STORE - Duration::from_millis(1));
+            assert_eq!(*ask(last, away()).await.unwrap(), 1);
+            // Another doubt does not make it younger.
+            known.doubt(last);
+            let over = NOW.plus(GOOD_WITHOUT_STORE);
+            assert!(ask(over, away()).await.is_err() && known.peek(&1, over).is_none());
+            assert_eq!(*ask(over, Ok(2)).await.unwrap(), 2);
+            assert_eq!(*ask(over, away()).await.unwrap(), 2, "it is not asked for again");
+        });
+    }
+}

@@ -104,13 +104,14 @@ async fn an_app_belongs_to_one_project<S: Store>(w: World<S>) {
     assert!(matches!(known!(), Err(Error::NotFound)));
     let own = write!(w, &owner, |tx, call| app::bind(tx, call, "studio", project_id, false));
     assert!(matches!(own, Err(Error::Forbidden(_))));
-    write!(w, operator, |tx, call| app::bind(tx, call, "studio", project_id, false)).unwrap();
+    let bound = write!(w, operator, |tx, call| app::bind(tx, call, "studio", project_id, false)).unwrap();
     assert!(matches!(known!(), Err(Error::NotFound)), "it is not asked for again");
-    let changed = Entity::named("app", "studio");
+    let changed = Entity::named("app name", "studio");
     assert_eq!(concerns(&changed), Some(Affected::App("studio".to_owned())));
     cache.forget(&changed);
     assert_eq!(known!().unwrap(), (project_id, false));
-    write!(w, operator, |tx, call| app::bind(tx, call, "studio", project_id, true)).unwrap();
+    let id = bound.id;
+    write!(w, operator, |tx, call| app::update(tx, call, id, true)).unwrap();
     cache.forget(&changed);
     assert_eq!(known!().unwrap(), (project_id, true));
     let taken = write!(w, operator, |tx, call| app::bind(tx, call, "studio", other, false));
@@ -122,8 +123,10 @@ async fn an_app_belongs_to_one_project<S: Store>(w: World<S>) {
     }
     write!(w, operator, |tx, call| app::bind(tx, call, "annex", other, false)).unwrap();
     let page = read!(w, operator, |tx, call| app::list(tx, call, PageRequest::default())).unwrap();
-    assert_eq!(page.data.iter().map(|app| app.id.as_str()).collect::<Vec<_>>(), ["studio", "annex"]);
-    write!(w, operator, |tx, call| app::unbind(tx, call, "studio")).unwrap();
+    assert_eq!(page.data.iter().map(|app| app.name.as_str()).collect::<Vec<_>>(), ["annex", "studio"]);
+    write!(w, operator, |tx, call| app::unbind(tx, call, id)).unwrap();
+    let twice = write!(w, operator, |tx, call| app::unbind(tx, call, id));
+    assert!(matches!(twice, Err(Error::NotFound)));
     cache.forget(&changed);
     assert!(matches!(known!(), Err(Error::NotFound)));
     // A stream of the project by what an encoder calls it.

@@ -1,5 +1,6 @@
 //! `/v1/admin`: for operators of the server.
 
+mod apps;
 mod organizations;
 mod plans;
 mod settings;
@@ -21,4 +22,5 @@ pub(super) fn routes() -> OpenApiRouter {
         .merge(streams::routes())
         .merge(plans::routes())
         .merge(settings::routes())
+        .merge(apps::routes())
 }

@@ -1,6 +1,8 @@
 //! `/v1/projects`.
 
+mod hooks;
 mod keys;
+mod presets;
 mod settings;
 mod signing_keys;
 
@@ -28,6 +30,8 @@ pub(super) fn routes() -> OpenApiRouter {
         .merge(settings::routes())
         .merge(keys::routes())
         .merge(signing_keys::routes())
+        .merge(presets::routes())
+        .merge(hooks::routes())
 }
 
 /// A project of an organization: it has streams and keys.

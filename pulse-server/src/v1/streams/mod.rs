@@ -1,8 +1,12 @@
 //! `/v1/streams`.
 
+mod bulk;
+mod disconnect;
 mod health;
 mod keys;
 mod qualities;
+mod revoke;
+mod schedule;
 mod stats;
 mod tokens;
 mod view;
@@ -14,7 +18,9 @@ use axum::response::Response;
 use hyper::StatusCode;
 use platform_core::ProjectId;
 use serde::Deserialize;
-use tenancy::stream::{self, LatencyMode, PlaybackPolicy, StreamFilter, StreamInput, StreamPatch};
+use tenancy::label::Label;
+use tenancy::preset::{self, StreamDefaults, StreamDraft};
+use tenancy::stream::{self, LatencyMode, PlaybackPolicy, StreamFilter, StreamPatch};
 use tenancy::{Principal, StreamId};
 use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
@@ -25,8 +31,8 @@ use super::context::Context;
 use super::failure::Failure;
 use super::parameters::{List, Listed, Path};
 use super::schema;
-pub(super) use view::Stream;
-use view::{CreatedStream, Metadata};
+use view::CreatedStream;
+pub(super) use view::{Metadata, Stream};
 
 pub(super) fn routes() -> OpenApiRouter {
     OpenApiRouter::new()
@@ -34,6 +40,10 @@ pub(super) fn routes() -> OpenApiRouter {
         .routes(routes!(read, update, delete))
         .merge(keys::routes())
         .merge(tokens::routes())
+        .merge(revoke::routes())
+        .merge(schedule::routes())
+        .merge(disconnect::routes())
+        .merge(bulk::routes())
         .merge(health::routes())
         .merge(stats::routes())
         .merge(qualities::routes())
@@ -49,18 +59,22 @@ struct CreateStream {
     /// 1 to 100 characters that no other stream of the project has.
     #[schema(min_length = 1, max_length = 100, example = "Town hall")]
     name: String,
+    /// The name of the preset that says what this does not.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 100, nullable = false)]
+    preset: Option<String>,
     /// Up to 2,000 characters.
-    #[serde(default)]
-    #[schema(max_length = 2000)]
-    description: String,
-    /// `low`, if it is left out.
-    #[serde(default = "low")]
-    #[schema(value_type = schema::LatencyMode)]
-    latency_mode: LatencyMode,
-    /// `public`, if it is left out.
-    #[serde(default = "public")]
-    #[schema(value_type = schema::PlaybackPolicy)]
-    playback_policy: PlaybackPolicy,
+    #[serde(default, deserialize_with = "given")]
+    #[schema(max_length = 2000, nullable = false)]
+    description: Option<String>,
+    /// `low`, if neither this nor a preset says it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = schema::LatencyMode, required = false)]
+    latency_mode: Option<LatencyMode>,
+    /// `public`, if neither this nor a preset says it.
+    #[serde(default, deserialize_with = "given")]
+    #[schema(value_type = schema::PlaybackPolicy, required = false)]
+    playback_policy: Option<PlaybackPolicy>,
     /// Up to 32 short texts by which you sort streams.
     #[serde(default)]
     labels: BTreeMap<String, String>,
@@ -68,14 +82,6 @@ struct CreateStream {
     #[serde(default)]
     #[schema(value_type = Metadata)]
     metadata: serde_json::Map<String, serde_json::Value>,
-}
-
-fn low() -> LatencyMode {
-    LatencyMode::Low
-}
-
-fn public() -> PlaybackPolicy {
-    PlaybackPolicy::Public
 }
 
 /// What of a stream is to change.
@@ -120,6 +126,9 @@ struct Filter {
     playback_policy: Option<PlaybackPolicy>,
     #[param(value_type = Option<schema::LatencyMode>)]
     latency_mode: Option<LatencyMode>,
+    /// With this label: `key:value`.
+    #[param(example = "room:main")]
+    label: Option<String>,
 }
 
 /// The project that is named, or else the API key's.
@@ -130,19 +139,24 @@ fn project_of(ctx: &Context, named: Option<ProjectId>) -> Option<ProjectId> {
     }
 }
 
+fn label_of(text: &str) -> Result<Label, Failure> {
+    let wrong = |_| Failure::parameter("label", "not_a_label", "A key, a colon and a value: `room:main`.");
+    text.parse().map_err(wrong)
+}
+
 /// The streams of a project
 #[utoipa::path(get, path = "/v1/streams", operation_id = "list_streams", tag = "streams", params(Filter),
     responses((status = 200, body = Listed<Stream>)))]
 async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stream>>, Failure> {
     let keys = ctx.api.tenancy.keys();
-    let Filter { project_id, search, playback_policy, latency_mode } = &list.filter;
+    let Filter { project_id, search, playback_policy, latency_mode, label } = &list.filter;
     let project_id = project_of(&ctx, *project_id)
         .ok_or_else(|| Failure::parameter("project_id", "required", "Name the project."))?;
     let filter = StreamFilter {
         search: search.clone(),
         playback_policy: *playback_policy,
         latency_mode: *latency_mode,
-        ..StreamFilter::default()
+        label: label.as_deref().map(label_of).transpose()?,
     };
     let request = list.page(keys)?;
     let mut tx = ctx.reader().await?;
@@ -159,10 +173,15 @@ async fn list(ctx: Context, list: List<Filter>) -> Result<axum::Json<Listed<Stre
 async fn create(ctx: Context, Input(input): Input<CreateStream>) -> Result<Response, Failure> {
     let project_id = project_of(&ctx, input.project_id)
         .ok_or_else(|| Failure::field("/project_id", "required", "Name the project."))?;
-    let CreateStream { name, description, latency_mode, playback_policy, labels, metadata, .. } = input;
-    let input = StreamInput { name, description, latency_mode, playback_policy, labels, metadata };
-    ctx.change(StatusCode::CREATED, (project_id, input), |tx, call, (project_id, input)| {
-        Box::pin(async move { CreatedStream::try_from(stream::create(tx, call, *project_id, input).await?) })
+    let CreateStream { name, preset, description, latency_mode, playback_policy, labels, metadata, .. } =
+        input;
+    let stream = StreamDefaults { description, latency_mode, playback_policy, labels, metadata };
+    let draft = StreamDraft { name, preset, stream };
+    ctx.change(StatusCode::CREATED, (project_id, draft), |tx, call, (project_id, draft)| {
+        Box::pin(async move {
+            let input = preset::filled(tx, call, *project_id, draft).await?;
+            CreatedStream::try_from(stream::create(tx, call, *project_id, &input).await?)
+        })
     })
     .await
 }

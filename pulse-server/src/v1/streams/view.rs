@@ -96,7 +96,7 @@ impl TryFrom<stream::Created> for CreatedStream {
 }
 
 /// Any JSON object of up to 8 KiB.
-pub(super) struct Metadata;
+pub(in crate::v1) struct Metadata;
 
 impl PartialSchema for Metadata {
     fn schema() -> RefOr<Schema> {

@@ -1,6 +1,6 @@
 //! Every role and every scope, against the literal table of who may send what.
 
-use super::requests::{Allowed, Ids, REQUESTS, ids_of};
+use super::requests::{Allowed, Ids, REQUESTS, additions, ids_of};
 use super::rig::{Caller, Rig, SCOPES, Tenant};
 use crate::support::seats;
 use serde_json::json;
@@ -24,6 +24,7 @@ fn fresh(rig: &Rig, tenant: &Tenant, ids: &Ids, number: usize) -> Ids {
     let invitations = format!("/v1/organizations/{}/invitations", tenant.organization);
     let input = json!({"email": format!("new{number}@example.org"), "role": "viewer"});
     let invitation = id(&rig.post(owner, &invitations, &input));
+    let preset = additions(rig, tenant, &project);
     let mut fresh = ids.clone();
     for (name, id) in &mut fresh {
         match *name {
@@ -33,6 +34,7 @@ fn fresh(rig: &Rig, tenant: &Tenant, ids: &Ids, number: usize) -> Ids {
             "api_key" => *id = keys["id"].as_str().unwrap().to_owned(),
             "signing_key" => *id = signing["id"].as_str().unwrap().to_owned(),
             "invitation" => id.clone_from(&invitation),
+            "preset" => id.clone_from(&preset),
             _ => {}
         }
     }

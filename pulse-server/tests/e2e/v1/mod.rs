@@ -3,6 +3,7 @@
 mod accounts;
 mod admin;
 mod admission;
+mod at_scale;
 mod clocks;
 mod conventions;
 mod database;

@@ -49,6 +49,8 @@ const fn special(
     Request { operation, method, path, body, allowed, special: true }
 }
 
+/// A hook.
+pub(super) const HOOK: &str = r#"{"url":"https://backend.example.org/hook"}"#;
 const ORG: &str = "/v1/organizations/{organization}";
 const VIEWER: &str = "viewer";
 const DEVELOPER: &str = "developer";
@@ -111,6 +113,22 @@ pub(super) const REQUESTS: &[Request] = &[
     row("rotate_stream_key", "POST", "/v1/streams/{stream}/keys/{stream_key}/rotate", Some("{}"), Role(DEVELOPER, Some("stream_keys.write"))),
     row("revoke_stream_key", "DELETE", "/v1/streams/{stream}/keys/{stream_key}", None, Role(DEVELOPER, Some("stream_keys.write"))),
     row("mint_playback_token", "POST", "/v1/streams/{stream}/tokens", Some("{}"), Role(DEVELOPER, Some("tokens.mint"))),
+    row("revoke_playback_tokens", "POST", "/v1/streams/{stream}/tokens/revoke", Some(r#"{"viewer_id":"ann"}"#), Role(DEVELOPER, Some("tokens.mint"))),
+    row("disconnect_publisher", "POST", "/v1/streams/{stream}/disconnect", None, Role(DEVELOPER, Some("streams.write"))),
+    row("read_stream_schedule", "GET", "/v1/streams/{stream}/schedule", None, Role(VIEWER, Some("streams.read"))),
+    row("replace_stream_schedule", "PUT", "/v1/streams/{stream}/schedule", Some(r#"{"lead_seconds":60}"#), Role(DEVELOPER, Some("streams.write"))),
+    row("delete_stream_schedule", "DELETE", "/v1/streams/{stream}/schedule", None, Role(DEVELOPER, Some("streams.write"))),
+    row("create_streams", "POST", "/v1/streams/bulk", Some(r#"{"project_id":"{project}","streams":[{"name":"Third"}]}"#), Role(DEVELOPER, Some("streams.write"))),
+    row("delete_streams", "POST", "/v1/streams/bulk/delete", Some(r#"{"project_id":"{project}","stream_ids":["str_01kas6hwd0f6t8q2mnxk1zr5vb"]}"#), Role(DEVELOPER, Some("streams.write"))),
+    row("list_presets", "GET", "/v1/projects/{project}/presets", None, Role(VIEWER, Some("projects.read"))),
+    row("create_preset", "POST", "/v1/projects/{project}/presets", Some(r#"{"name":"Another","stream":{}}"#), Role(DEVELOPER, None)),
+    row("read_preset", "GET", "/v1/projects/{project}/presets/{preset}", None, Role(VIEWER, Some("projects.read"))),
+    row("replace_preset", "PUT", "/v1/projects/{project}/presets/{preset}", Some(r#"{"name":"Renamed","stream":{}}"#), Role(DEVELOPER, None)),
+    row("delete_preset", "DELETE", "/v1/projects/{project}/presets/{preset}", None, Role(DEVELOPER, None)),
+    row("read_hook", "GET", "/v1/projects/{project}/hooks", None, Role(DEVELOPER, None)),
+    row("replace_hook", "PUT", "/v1/projects/{project}/hooks", Some(HOOK), Role(DEVELOPER, None)),
+    row("rotate_hook_secret", "POST", "/v1/projects/{project}/hooks/secret/rotate", None, Role(DEVELOPER, None)),
+    row("delete_hook", "DELETE", "/v1/projects/{project}/hooks", None, Role(DEVELOPER, None)),
     row("read_usage", "GET", "/v1/usage?project_id={project}", None, Role(VIEWER, Some("usage.read"))),
     row("list_audit_logs", "GET", "/v1/audit-logs?organization_id={organization}", None, Role(DEVELOPER, None)),
     row("read_audit_statistics", "GET", "/v1/audit-logs/statistics?project_id={project}", None, Role(DEVELOPER, None)),
@@ -126,6 +144,10 @@ pub(super) const REQUESTS: &[Request] = &[
     row("admin_list_streams", "GET", "/v1/admin/streams", None, Operator),
     row("admin_suspend_stream", "PATCH", "/v1/admin/streams/{stream}", Some(r#"{"suspended":true}"#), Operator),
     special("admin_restore_stream", "POST", "/v1/admin/streams/{stream}/restore", None, Operator),
+    row("admin_list_apps", "GET", "/v1/admin/apps", None, Operator),
+    row("admin_bind_app", "POST", "/v1/admin/apps", Some(r#"{"name":"studio","project_id":"{project}"}"#), Operator),
+    special("admin_update_app", "PATCH", "/v1/admin/apps/app_01kas6hwd0f6t8q2mnxk1zr5vb", Some(r#"{"allow_rename":true}"#), Operator),
+    special("admin_unbind_app", "DELETE", "/v1/admin/apps/app_01kas6hwd0f6t8q2mnxk1zr5vb", None, Operator),
     row("admin_list_plans", "GET", "/v1/admin/plans", None, Operator),
     special("admin_create_plan", "POST", "/v1/admin/plans", Some(r#"{"name":"Team"}"#), Operator),
     row("admin_read_plan", "GET", "/v1/admin/plans/{plan}", None, Operator),
@@ -143,6 +165,7 @@ pub(super) fn ids_of(rig: &Rig, tenant: &Tenant) -> Ids {
     let members = rig.get(&tenant.owner, &format!("{organization}/members"));
     let input = json!({"email": "invited@example.org", "role": "viewer"});
     let invitation = rig.post(&tenant.owner, &format!("{organization}/invitations"), &input);
+    let preset = additions(rig, tenant, &tenant.project);
     let plan = rig.get(&tenant.owner, &organization)["plan_id"].clone();
     vec![
         ("organization", tenant.organization.clone()),
@@ -155,7 +178,17 @@ pub(super) fn ids_of(rig: &Rig, tenant: &Tenant) -> Ids {
         ("stream", tenant.stream.clone()),
         ("stream_key", tenant.stream_key.clone()),
         ("plan", text(&plan).to_owned()),
+        ("preset", preset),
     ]
+}
+
+/// Gives a project a preset and a hook; the preset's id.
+pub(super) fn additions(rig: &Rig, tenant: &Tenant, project: &str) -> String {
+    let hook = serde_json::from_str(HOOK).unwrap();
+    rig.done(&tenant.owner, "PUT", &format!("/v1/projects/{project}/hooks"), &hook, 200);
+    let preset = json!({"name": "Council", "stream": {"latency_mode": "standard"}});
+    let preset = rig.post(&tenant.owner, &format!("/v1/projects/{project}/presets"), &preset);
+    text(&preset["id"]).to_owned()
 }
 
 impl Request {
