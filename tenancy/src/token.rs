@@ -1,4 +1,4 @@
-//! Playback tokens: JWTs by which a viewer plays one stream.
+//! Playback tokens: JWTs by which a viewer plays one stream; and such by which an encoder publishes it.
 //!
 //! Minting writes no row: what is needed is loaded once into a [`Minter`], which a cache keeps, and signing is computation.
 
@@ -133,6 +133,7 @@ pub struct Minter {
     key_id: SigningKeyId,
     header: Header,
     key: EncodingKey,
+    purpose: Purpose,
 }
 
 impl std::fmt::Debug for Minter {
@@ -161,7 +162,7 @@ pub(crate) fn algorithm(algorithm: SigningAlgorithm) -> Algorithm {
 }
 
 impl Minter {
-    fn new(keys: &Keys, stream: &Stream, key: &SigningKey) -> Result<Self, Error> {
+    fn new(keys: &Keys, stream: &Stream, key: &SigningKey, purpose: Purpose) -> Result<Self, Error> {
         let secret = key.secret(keys)?;
         let encoding = match key.algorithm {
             SigningAlgorithm::EdDsa => EncodingKey::from_ed_der(secret.expose()),
@@ -176,6 +177,7 @@ impl Minter {
             key_id: key.id,
             header,
             key: encoding,
+            purpose,
         })
     }
 
@@ -199,7 +201,7 @@ impl Minter {
         let valid = input.valid.unwrap_or(Duration::from_secs(3_600));
         let now = call.now.max(input.not_before.unwrap_or(WallTime::MIN));
         let claims = Claims {
-            aud: AUDIENCE.to_owned(),
+            aud: self.purpose.audience().to_owned(),
             sub: self.stream_id,
             iat: call.now.unix_ms() / 1000,
             exp: now.plus(valid).unix_ms() / 1000,
@@ -228,13 +230,41 @@ pub async fn minter<T: Tx>(
     stream_id: StreamId,
     key_id: Option<SigningKeyId>,
 ) -> Result<Minter, Error> {
-    let access = authorize(tx, call, Permission::TokensMint, Target::Stream(stream_id)).await?;
+    minter_for(tx, call, stream_id, key_id, Purpose::Play).await
+}
+
+/// What is needed to mint tokens with which an encoder publishes a stream: who may make its keys may.
+///
+/// # Errors
+///
+/// As [`minter`].
+pub async fn publish_minter<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    stream_id: StreamId,
+    key_id: Option<SigningKeyId>,
+) -> Result<Minter, Error> {
+    minter_for(tx, call, stream_id, key_id, Purpose::Publish).await
+}
+
+async fn minter_for<T: Tx>(
+    tx: &mut T,
+    call: &Call,
+    stream_id: StreamId,
+    key_id: Option<SigningKeyId>,
+    purpose: Purpose,
+) -> Result<Minter, Error> {
+    let permission = match purpose {
+        Purpose::Play => Permission::TokensMint,
+        Purpose::Publish => Permission::StreamKeysWrite,
+    };
+    let access = authorize(tx, call, permission, Target::Stream(stream_id)).await?;
     let stream = access.stream()?;
     let mut filter = vec![is("project_id", stream.project_id), null("revoked_at")];
     filter.extend(key_id.map(|id| is("id", id)));
     let none = || Error::refused(STATE, "The project has no such signing key; create one.");
     let key: SigningKey = tx.find(filter).await?.ok_or_else(none)?;
-    Minter::new(call.keys(), stream, &key)
+    Minter::new(call.keys(), stream, &key, purpose)
 }
 
 /// Which key a token says it was signed with, before anything is believed; `None` for what is no token of ours.

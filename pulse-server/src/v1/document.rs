@@ -113,7 +113,9 @@ fn complete(method: &str, operation: &mut Value, schemas: &Value) {
     }
     let lists = is_list(operation);
     // Another token does no harm, so minting stores nothing.
-    let mints = operation.get("operationId").is_some_and(|id| id == "mint_playback_token");
+    let mints = operation
+        .get("operationId")
+        .is_some_and(|id| id == "mint_playback_token" || id == "mint_publish_token");
     let parameters = operation.entry("parameters").or_insert_with(|| json!([]));
     if let Some(parameters) = parameters.as_array_mut() {
         if lists {

@@ -21,6 +21,16 @@ pub enum Purpose {
     Publish,
 }
 
+impl Purpose {
+    /// The audience of its tokens.
+    pub const fn audience(self) -> &'static str {
+        match self {
+            Self::Play => AUDIENCE,
+            Self::Publish => PUBLISH_AUDIENCE,
+        }
+    }
+}
+
 /// A signing key that verifies tokens. What does not depend on the token is made once.
 pub struct Verifier {
     id: SigningKeyId,
@@ -49,16 +59,16 @@ impl Verifier {
             }
             (SigningAlgorithm::Hs256, _) => DecodingKey::from_secret(key.secret(keys)?.expose()),
         };
-        let validation = |audience| {
+        let validation = |purpose: Purpose| {
             let mut validation = Validation::new(token::algorithm(key.algorithm));
-            validation.set_audience(&[audience]);
+            validation.set_audience(&[purpose.audience()]);
             validation.set_required_spec_claims(&["exp", "aud", "sub"]);
             // The library would ask the system's clock.
             validation.validate_exp = false;
             validation.validate_nbf = false;
             validation
         };
-        let (play, publish) = (validation(AUDIENCE), validation(PUBLISH_AUDIENCE));
+        let (play, publish) = (validation(Purpose::Play), validation(Purpose::Publish));
         Ok(Self { id: key.id, key: decoding, play, publish })
     }
 

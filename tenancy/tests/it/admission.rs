@@ -24,6 +24,7 @@ on_each_store!(
     what_is_deleted_is_not_admitted,
     every_change_is_seen_once_the_cache_is_told,
     tokens_are_verified_and_refused_with_a_reason,
+    an_encoder_publishes_with_a_token_for_that,
     revocations_void_what_was_signed_before,
     keys_are_resolved_and_their_ends_are_seen,
     a_stream_is_published_within_its_schedule,
@@ -177,6 +178,27 @@ async fn tokens_are_verified_and_refused_with_a_reason<S: Store>(mut w: World<S>
         ));
         w.pass(Duration::from_secs(1));
     }
+}
+
+async fn an_encoder_publishes_with_a_token_for_that<S: Store>(w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let (stranger, _, _) = w.tenant("b@example.org").await;
+    let id = w.stream(&owner, project_id, "One").await.unwrap().stream.id;
+    signing_key(&w, &owner, project_id, SigningAlgorithm::EdDsa).await;
+    let theirs = read!(w, &stranger, |tx, call| token::publish_minter(tx, call, id, None));
+    assert!(matches!(theirs, Err(Error::NotFound)));
+    let minter = read!(w, &owner, |tx, call| token::publish_minter(tx, call, id, None)).unwrap();
+    let token = minter.mint(&w.call(&owner), &TokenInput::default()).unwrap().token;
+    let cache = Cache::new();
+    let leave = cache.publish_by_token(&w.store, w.tenancy.keys(), &token, w.now).await.unwrap();
+    assert_eq!((leave.key_id, leave.admission.stream.id), (None, id));
+    let playback = mint(&w, &owner, id, &TokenInput::default()).await;
+    for wrong in [&playback, &Secret::from("a.b.c"), &Secret::from("")] {
+        assert!(cache.publish_by_token(&w.store, w.tenancy.keys(), wrong, w.now).await.is_err());
+    }
+    let later = w.now.plus(Duration::from_secs(3_605));
+    let late = cache.publish_by_token(&w.store, w.tenancy.keys(), &token, later).await;
+    assert!(matches!(late, Err(Refused::Expired(_))));
 }
 
 async fn revocations_void_what_was_signed_before<S: Store>(mut w: World<S>) {

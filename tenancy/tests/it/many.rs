@@ -3,15 +3,19 @@
 use std::collections::BTreeMap;
 
 use platform_core::ProjectId;
+use platform_core::sql::{Config, Db, Location, Migrations};
+use platform_core::testing::Postgres;
 use tenancy::bulk::{self, MAX_ITEMS};
 use tenancy::label::Label;
 use tenancy::preset::{self, MAX_PRESETS, PresetInput, StreamDefaults, StreamDraft};
 use tenancy::quota::Resource;
 use tenancy::store::Store;
+use tenancy::store::sql::MIGRATIONS;
 use tenancy::stream::{self, LatencyMode, PlaybackPolicy, StreamFilter, StreamPatch};
-use tenancy::{Error, PageRequest, Principal, STATE, StreamId, project};
+use tenancy::vault::MasterKey;
+use tenancy::{Error, PageRequest, Principal, STATE, StreamId, Tenancy, project};
 
-use crate::world::{World, on_each_store, read, refused, write};
+use crate::world::{NOW, World, block_on, on_each_store, read, refused, write};
 
 on_each_store!(
     what_one_item_gets_wrong_does_not_undo_the_others,
@@ -223,4 +227,60 @@ async fn streams_are_found_by_their_labels<S: Store>(w: World<S>) {
     for wrong in ["", "room", ":main"] {
         assert!(wrong.parse::<Label>().is_err(), "{wrong:?}");
     }
+}
+
+/// Streams that were there before labels had rows of their own.
+async fn labelled_before(location: Location) {
+    let (sqlite, postgres) = (&MIGRATIONS.sqlite[..2], &MIGRATIONS.postgres[..2]);
+    let db = Db::open(Config::new(location)).await.unwrap();
+    db.migrate(NOW, &[Migrations { sqlite, postgres, ..MIGRATIONS }]).await.unwrap();
+    let written: Result<(), platform_core::sql::Error> = db
+        .write((), |tx, ()| {
+            Box::pin(async move {
+                for statement in BEFORE {
+                    tx.execute(statement).await?;
+                }
+                Ok(())
+            })
+        })
+        .await;
+    written.unwrap();
+    db.migrate(NOW, &[MIGRATIONS]).await.unwrap();
+    let project_id: ProjectId = "prj_01m3250v00eyytffb070h2h08m".parse().unwrap();
+    let tenancy = Tenancy::open(&db, &MasterKey::generate(), NOW).await.unwrap();
+    let call = tenancy.call(Principal::Operator, NOW);
+    for (label, found) in [("room:main", 1), ("who:\"Ann\" & Ünal", 1), ("room:side", 0)] {
+        let filter = StreamFilter { label: Some(label.parse().unwrap()), ..StreamFilter::default() };
+        let mut tx = Store::read(&db).await.unwrap();
+        let page = stream::list(&mut tx, &call, project_id, &filter, PageRequest::default()).await.unwrap();
+        assert_eq!(page.data.len(), found, "{label}");
+    }
+}
+
+/// A stream with labels, and what it lies in.
+const BEFORE: [&str; 4] = [
+    "INSERT INTO tenancy_plans (id, name, name_key, limits, created_at, updated_at) \
+     VALUES ('pln_01m3250v00eyytffb0755fapz5', 'P', 'p', '{}', 0, 0)",
+    "INSERT INTO tenancy_organizations (id, name, name_key, plan_id, owners, created_at, updated_at) \
+     VALUES ('org_01m3250v00eyytffb06rtc3spx', 'O', 'o', 'pln_01m3250v00eyytffb0755fapz5', 1, 0, 0)",
+    "INSERT INTO tenancy_projects \
+     (id, organization_id, name, name_key, description, settings, streams, created_at, updated_at) \
+     VALUES ('prj_01m3250v00eyytffb070h2h08m', 'org_01m3250v00eyytffb06rtc3spx', 'M', 'm', '', '{}', 1, 0, 0)",
+    "INSERT INTO tenancy_streams (id, project_id, name, name_key, description, latency_mode, playback_policy, \
+     labels, metadata, epoch, created_at, updated_at) \
+     VALUES ('str_01m3250v00eyytffb07jfsqv6b', 'prj_01m3250v00eyytffb070h2h08m', 'S', 's', '', 'low', 'public', \
+     '{\"room\":\"main\",\"who\":\"\\\"Ann\\\" & Ünal\"}', '{}', 0, 0, 0)",
+];
+
+#[test]
+fn labels_that_were_there_are_found_on_sqlite() {
+    block_on(async {
+        let folder = tempfile::tempdir().unwrap();
+        labelled_before(Location::File(folder.path().join("pulse.db"))).await;
+    });
+}
+
+#[test]
+fn labels_that_were_there_are_found_on_postgres() {
+    block_on(async { labelled_before(Postgres::shared().database()).await });
 }

@@ -4,6 +4,7 @@ mod bulk;
 mod disconnect;
 mod health;
 mod keys;
+mod publish_tokens;
 mod qualities;
 mod revoke;
 mod schedule;
@@ -41,6 +42,7 @@ pub(super) fn routes() -> OpenApiRouter {
         .merge(keys::routes())
         .merge(tokens::routes())
         .merge(revoke::routes())
+        .merge(publish_tokens::routes())
         .merge(schedule::routes())
         .merge(disconnect::routes())
         .merge(bulk::routes())

@@ -11,7 +11,7 @@ const NOTHING: Value = Value::Null;
 #[test]
 fn many_streams_are_created_and_deleted_with_a_result_for_each() {
     let _seats = seats::some();
-    let rig = Rig::start();
+    let mut rig = Rig::start();
     let tenant = Tenant::create(&rig, "owner@example.org");
     let streams =
         json!([{"name": "One"}, {"name": ""}, {"name": "town HALL"}, {"name": "Two", "preset": "none"}]);

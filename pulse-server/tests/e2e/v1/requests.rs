@@ -113,6 +113,7 @@ pub(super) const REQUESTS: &[Request] = &[
     row("rotate_stream_key", "POST", "/v1/streams/{stream}/keys/{stream_key}/rotate", Some("{}"), Role(DEVELOPER, Some("stream_keys.write"))),
     row("revoke_stream_key", "DELETE", "/v1/streams/{stream}/keys/{stream_key}", None, Role(DEVELOPER, Some("stream_keys.write"))),
     row("mint_playback_token", "POST", "/v1/streams/{stream}/tokens", Some("{}"), Role(DEVELOPER, Some("tokens.mint"))),
+    row("mint_publish_token", "POST", "/v1/streams/{stream}/tokens/publish", Some("{}"), Role(DEVELOPER, Some("stream_keys.write"))),
     row("revoke_playback_tokens", "POST", "/v1/streams/{stream}/tokens/revoke", Some(r#"{"viewer_id":"ann"}"#), Role(DEVELOPER, Some("tokens.mint"))),
     row("disconnect_publisher", "POST", "/v1/streams/{stream}/disconnect", None, Role(DEVELOPER, Some("streams.write"))),
     row("read_stream_schedule", "GET", "/v1/streams/{stream}/schedule", None, Role(VIEWER, Some("streams.read"))),
