@@ -5,7 +5,9 @@ use hyper::StatusCode;
 use serde::Deserialize;
 use tenancy::StreamId;
 use tenancy::revocation::{self, Revoke};
-use utoipa::ToSchema;
+use utoipa::openapi::schema::{AdditionalProperties, ObjectBuilder, OneOfBuilder, Type};
+use utoipa::openapi::{RefOr, Schema};
+use utoipa::{PartialSchema, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
@@ -20,21 +22,41 @@ pub(super) fn routes() -> OpenApiRouter {
 }
 
 /// Which playback tokens of a stream are to be void: exactly one of these.
-#[derive(Deserialize, ToSchema)]
+#[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RevokeTokens {
-    /// The token with this id, `token_id` when it was minted.
     #[serde(default, deserialize_with = "given")]
-    #[schema(min_length = 1, max_length = 128, nullable = false)]
     jti: Option<String>,
-    /// All tokens of this viewer.
     #[serde(default, deserialize_with = "given")]
-    #[schema(min_length = 1, max_length = 128, nullable = false, example = "viewer-17")]
     viewer_id: Option<String>,
-    /// All tokens of the stream: `true`.
     #[serde(default, deserialize_with = "given")]
-    #[schema(nullable = false)]
     all: Option<bool>,
+}
+
+impl PartialSchema for RevokeTokens {
+    fn schema() -> RefOr<Schema> {
+        let only = |name: &str, what: ObjectBuilder| {
+            let object = ObjectBuilder::new().schema_type(Type::Object).property(name, what).required(name);
+            object.additional_properties(Some(AdditionalProperties::FreeForm(false)))
+        };
+        let id = |what: &str| {
+            let text = ObjectBuilder::new().schema_type(Type::String).description(Some(what));
+            text.min_length(Some(1)).max_length(Some(128)).examples(["viewer-17"])
+        };
+        let all = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
+        OneOfBuilder::new()
+            .description(Some("Which playback tokens of a stream are to be void."))
+            .item(only("viewer_id", id("All tokens of this viewer.")))
+            .item(only("jti", id("The token with this id, `token_id` when it was minted.")))
+            .item(only("all", all.description(Some("All tokens of the stream."))))
+            .into()
+    }
+}
+
+impl ToSchema for RevokeTokens {
+    fn name() -> std::borrow::Cow<'static, str> {
+        "RevokeTokens".into()
+    }
 }
 
 impl TryFrom<RevokeTokens> for Revoke {

@@ -109,6 +109,9 @@ impl Operation<'_> {
         if let Some(given) = given.into_iter().find(|value| !value.is_null()) {
             return given.clone();
         }
+        if let Some(one) = schema["oneOf"].get(0) {
+            return self.example(one, values);
+        }
         let kind = if schema["type"].is_array() { &schema["type"][0] } else { &schema["type"] };
         match kind.as_str() {
             Some("object") => self.object(schema, values),

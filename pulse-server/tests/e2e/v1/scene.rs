@@ -143,6 +143,22 @@ impl<'a> World<'a> {
             let plan = self.rig.post(&self.operator, "/v1/admin/plans", &body)["id"].clone();
             values.extend([("plan_id", plan.clone()), ("default_plan_id", plan)]);
         }
+        let project = format!("/v1/projects/{}", of(values, "project_id"));
+        if operation.names("preset_id") || operation.names("preset") || operation.id == "create_streams" {
+            let name = format!("Preset {}", self.next());
+            let preset = self.made(&format!("{project}/presets"), &json!({"name": name, "stream": {}}));
+            values.extend([("preset_id", preset), ("preset", json!(name))]);
+        }
+        if operation.path.contains("/hooks") {
+            let hook = json!({"url": "https://backend.example.org/hook"});
+            self.rig.done(&self.victim.owner, "PUT", &format!("{project}/hooks"), &hook, 200);
+        }
+        if operation.path.starts_with("/v1/admin/apps") {
+            let name = format!("scene-{}", self.next());
+            let input = json!({"name": format!("{name}-there"), "project_id": values["project_id"]});
+            let app = self.rig.post(&self.operator, "/v1/admin/apps", &input)["id"].clone();
+            values.extend([("app_id", app), ("name", json!(name))]);
+        }
         if operation.names("user_id") {
             values.insert("user_id", json!(self.person().id));
         }
