@@ -9,7 +9,7 @@ use super::studio::{AT_ONCE, Studio, assert_becomes, limit, publish, quick, stre
 use crate::support::http::Client;
 use crate::support::play::{self, Play};
 use crate::support::{seats, wait};
-use crate::v1::rig::{Rig, text};
+use crate::v1::rig::{LOOSE, Rig, text};
 
 #[track_caller]
 fn assert_denied(rig: &Rig, path: &str, status: u16) {
@@ -36,7 +36,10 @@ fn a_token_opens_its_stream_over_hls_rtmp_and_flv_and_nothing_else() {
 
     // Without a token, with one of another stream, with one that was changed.
     let id = &studio.id;
-    let forged = format!("{}A", &token[..token.len() - 1]);
+    // One character of the signature is another.
+    let (head, tail) = token.split_at(token.len() - 10);
+    let other_character = if tail.starts_with('A') { 'B' } else { 'A' };
+    let forged = format!("{head}{other_character}{}", &tail[1..]);
     for path in [
         format!("/hls/{id}/index.m3u8"),
         format!("/hls/{other}/index.m3u8?token={token}"),
@@ -199,4 +202,40 @@ fn a_session_outlives_a_restart_and_what_was_revoked_does_not_come_back_with_it(
     let path = format!("/v1/projects/{}/signing-keys/{}", studio.tenant.project, studio.tenant.signing_key);
     rig.done(&studio.tenant.owner, "DELETE", &path, &Value::Null, 204);
     assert_eq!(client.get(&playlist).status, 403);
+}
+
+#[test]
+fn one_address_neither_opens_sessions_without_end_nor_fills_a_plan() {
+    const OPENED: usize = 300;
+    let _seats = seats::some();
+    // What `LOOSE` begins is `[api]`.
+    let proxied = "trusted_proxies = [\"127.0.0.1\"]\n[limits]\nsessions_per_address = 300";
+    let rig = Rig::start_with(&format!("{LOOSE}\n{proxied}"));
+    let studio = Studio::open(&rig, "a@example.org");
+    let operator = rig.operator("op@example.org");
+    limit(&rig, &operator, &studio.tenant, "sixty", &json!({"concurrent_viewers": 60}));
+    rig.done(&studio.tenant.owner, "PATCH", &studio.path(""), &json!({"playback_policy": "public"}), 200);
+    let _encoder = studio.publish(&rig);
+    studio.session(&rig, "");
+    let client = Client::new();
+    let url = rig.pulse.url(&format!("/hls/{}/index.m3u8", studio.id));
+    // A session, and its first media: 200 twice, or what refused it.
+    let watch = |address: &str| {
+        let headers = [("x-forwarded-for", address)];
+        let opened = client.try_get_with(&url, &headers).unwrap();
+        let text = opened.text();
+        let Some(child) = text.lines().find(|line| line.ends_with("video/index.m3u8")) else {
+            return (opened.status, 0);
+        };
+        let child = rig.pulse.url(&format!("/hls/{}/{child}", studio.id));
+        (opened.status, client.try_get_with(&child, &headers).unwrap().status)
+    };
+    let loop_of_one: Vec<_> = (0..OPENED * 2).map(|_| watch("203.0.113.7")).collect();
+    let opened = loop_of_one.iter().filter(|(opened, _)| *opened == 200).count();
+    // What comes back to it meanwhile is little.
+    assert!((OPENED..OPENED + 200).contains(&opened), "{opened} sessions");
+    let seated: Vec<_> = loop_of_one.iter().filter(|(_, media)| *media == 200).collect();
+    assert!(seated.len() >= 50, "{} places", seated.len());
+    assert_eq!(watch("203.0.113.7").0, 429, "no more of them");
+    assert_eq!(watch("198.51.100.1"), (200, 200), "others have their places");
 }
