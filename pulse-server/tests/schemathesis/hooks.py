@@ -199,6 +199,14 @@ def path_ids(path, method):
         keys = re.match(r"/v1/(projects|streams)/\{(\w+)\}/([a-z-]+)/", path)
         body = {"name": name(), "scopes": ["streams.read"]} if keys[3] == "keys" and keys[1] == "projects" else {"name": name()}
         ids["key_id"] = ask("POST", f"/v1/{keys[1]}/{ids[keys[2]]}/{keys[3]}", body)["id"]
+    if "{preset_id}" in path:
+        body = {"name": name(), "stream": {}}
+        ids["preset_id"] = ask("POST", f"/v1/projects/{ids['project_id']}/presets", body)["id"]
+    if "{app_id}" in path:
+        body = {"name": f"app-{next(numbers)}", "project_id": have.project}
+        ids["app_id"] = ask("POST", "/v1/admin/apps", body)["id"]
+    if "/hooks" in path:
+        ask("PUT", f"/v1/projects/{ids['project_id']}/hooks", {"url": "https://backend.example.org/hook"})
     if path.endswith("/restore"):
         (key, value), = ids.items()
         ask("DELETE", f"/v1/{key.removesuffix('_id')}s/{value}")
