@@ -127,7 +127,8 @@ impl App {
         ask: impl FnOnce(&dyn Authority) -> Decision,
     ) -> Result<(Grant, Hold), Denied> {
         let asked = self.grants.ask();
-        let grant = authority::decide(ask(&*self.authority)).await?;
+        let decision = ask(&*self.authority);
+        let grant = authority::decide(self.authority.patience(), decision).await?;
         let hold = asked.hold(&grant).map_err(|_| Denied {
             code: DeniedCode::BadCredential,
             retry_after: None,

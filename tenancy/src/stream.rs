@@ -255,6 +255,17 @@ pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Stream
     authorize(tx, call, Permission::StreamsRead, Target::Stream(id)).await?.stream().cloned()
 }
 
+/// The stream of a project that has this name, for the live path.
+///
+/// # Errors
+///
+/// [`Error::NotFound`].
+pub async fn of_name<T: Tx>(tx: &mut T, project_id: ProjectId, name: &str) -> Result<StreamId, Error> {
+    let filter = vec![is("project_id", project_id), is("name", name.to_owned()), null("deleted_at")];
+    let found: Vec<Stream> = tx.list(filter, 1).await?;
+    found.first().map(|stream| stream.id).ok_or(Error::NotFound)
+}
+
 /// The streams of a project.
 ///
 /// # Errors

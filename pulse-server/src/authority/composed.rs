@@ -1,6 +1,7 @@
 //! The server's own authority: tenants' streams by their form, all others as they are configured.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::mpsc;
 
@@ -35,11 +36,25 @@ impl Composed {
 impl Authority for Composed {
     fn publish(&self, ask: Publish) -> Decision {
         let key = ask.key.expose();
-        if Tenants::owns_key(key) && !self.configured.has_key(key) {
-            self.tenants.publish(ask)
-        } else {
-            self.configured.publish(ask)
+        if self.configured.has_key(key) {
+            return self.configured.publish(ask);
         }
+        // A stream's name without a token is no credential; under the application of a project it may be enough.
+        if Tenants::owns_key(key) && !(Tenants::owns_stream(key) && ask.token.is_none()) {
+            return self.tenants.publish(ask);
+        }
+        let (tenants, configured) = (Arc::clone(&self.tenants), Arc::clone(&self.configured));
+        Box::pin(async move {
+            match tenants.publish_by_app(&ask).await? {
+                Some(grant) => Ok(grant),
+                None if Tenants::owns_key(ask.key.expose()) => tenants.publish(ask).await,
+                None => configured.publish(ask).await,
+            }
+        })
+    }
+
+    fn patience(&self) -> Duration {
+        self.tenants.patience()
     }
 
     fn play(&self, ask: View) -> Decision {

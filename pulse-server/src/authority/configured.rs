@@ -199,6 +199,7 @@ impl Authority for Configured {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::authority::Client;
     use crate::config::{Secret, Stream};
 
     fn config(open: bool, streams: &[(&str, &[&str])]) -> Config {
@@ -210,7 +211,13 @@ mod tests {
 
     async fn publish(authority: &Configured, key: &str) -> Result<String, DeniedCode> {
         let remote = "127.0.0.1:1".parse().unwrap();
-        let ask = Publish { key: Secret::new(key), token: None, app: "live".into(), remote };
+        let ask = Publish {
+            key: Secret::new(key),
+            token: None,
+            app: "live".into(),
+            remote,
+            client: Client::default(),
+        };
         authority.publish(ask).await.map(|grant| grant.stream.to_string()).map_err(|denied| denied.code)
     }
 
@@ -237,9 +244,16 @@ mod tests {
     async fn open_mode_is_for_this_machine_unless_the_operator_says_otherwise() {
         let ask = |authority: &Configured, key: &str, remote: &str| {
             let remote: std::net::SocketAddr = remote.parse().unwrap();
-            let publish = Publish { key: Secret::new(key), token: None, app: "live".into(), remote };
+            let client = Client::default();
+            let publish = Publish {
+                key: Secret::new(key),
+                token: None,
+                app: "live".into(),
+                remote,
+                client: client.clone(),
+            };
             let stream = StreamId::parse(key).unwrap();
-            let view = View { stream, token: None, remote, referrer: None };
+            let view = View { stream, token: None, remote, referrer: None, client };
             let decisions = (authority.publish(publish), authority.view(view));
             async move { (decisions.0.await.is_ok(), decisions.1.await.is_ok()) }
         };

@@ -1,12 +1,13 @@
 //! Who may publish, play and view.
 //!
 //! The server asks an [`Authority`] and does what it says; the built-in one knows the configured streams. An answer that takes longer
-//! than [`TIMEOUT`] is a refusal: admission is closed by default. What the authority takes back while it is in use, it
+//! than [`Authority::patience`] is a refusal: admission is closed by default. What the authority takes back while it is in use, it
 //! says through [`Authority::revocations`].
 
 mod composed;
 mod configured;
 mod grants;
+mod hook;
 mod tenants;
 mod terms;
 
@@ -51,6 +52,11 @@ pub trait Authority: Send + Sync + 'static {
     /// which it was not counted? Its handle is genuine and has not expired.
     fn resume(&self, ask: Resume) -> Decision;
 
+    /// How long it may take to answer, whatever it asks itself: [`TIMEOUT`].
+    fn patience(&self) -> Duration {
+        TIMEOUT
+    }
+
     /// What is taken back from now on. Called once, when the server starts. An authority waits when the channel is full, so that
     /// no revocation is lost.
     fn revocations(&self) -> mpsc::Receiver<Revocation>;
@@ -67,6 +73,31 @@ pub struct Publish {
     pub app: String,
     /// Who asks.
     pub remote: SocketAddr,
+    /// What it said of itself.
+    pub client: Client,
+}
+
+/// What a peer said of itself, as it said it. `Debug` prints nothing of it: encoders put tokens anywhere.
+#[derive(Clone, Default)]
+pub struct Client {
+    /// The RTMP application name; `hls` or `flv` for who comes by HTTP.
+    pub app: String,
+    /// The software, RTMP's `flashVer`.
+    pub software: String,
+    /// RTMP's `tcUrl`.
+    pub tc_url: String,
+    /// RTMP's `swfUrl`.
+    pub swf_url: String,
+    /// RTMP's `pageUrl`.
+    pub page_url: String,
+    /// The parameters of its query, percent-decoded.
+    pub params: Vec<(String, String)>,
+}
+
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Client(…)")
+    }
 }
 
 /// A request to play or to view.
@@ -80,6 +111,8 @@ pub struct View {
     pub remote: SocketAddr,
     /// The Referer header, where there was one.
     pub referrer: Option<String>,
+    /// What it said of itself.
+    pub client: Client,
 }
 
 /// A request to go on with a session.
@@ -192,14 +225,17 @@ impl DeniedCode {
     }
 }
 
-/// Waits for a decision, at most [`TIMEOUT`].
-pub(crate) async fn decide(decision: Decision) -> Result<Grant, Denied> {
-    match tokio::time::timeout(TIMEOUT, decision).await {
+/// Waits for a decision, or for a part of one, at most for so long.
+pub(crate) async fn decide<T>(
+    patience: Duration,
+    decision: impl Future<Output = Result<T, Denied>>,
+) -> Result<T, Denied> {
+    match tokio::time::timeout(patience, decision).await {
         Ok(answer) => answer,
         Err(_) => Err(Denied {
             code: DeniedCode::Unavailable,
             retry_after: Some(Duration::from_secs(2)),
-            why: format!("the authority did not answer within {} s", TIMEOUT.as_secs()),
+            why: format!("the authority did not answer within {} s", patience.as_secs()),
         }),
     }
 }
@@ -210,7 +246,8 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn an_authority_that_does_not_answer_refuses() {
-        let denied = decide(Box::pin(std::future::pending())).await.expect_err("nobody answered");
+        let never: Decision = Box::pin(std::future::pending());
+        let denied = decide(TIMEOUT, never).await.expect_err("nobody answered");
         assert_eq!(denied.code, DeniedCode::Unavailable);
     }
 }

@@ -5,7 +5,7 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::error::{ConfigError, ConfigErrors, Origin, Warning};
-use super::sections::{Api, Config, Database, Hls, Http, Ingest, Limits, Log, Mail, Ops, Rtmp};
+use super::sections::{Api, Config, Database, Hls, Hooks, Http, Ingest, Limits, Log, Mail, Ops, Rtmp};
 use super::stream::{self, Written};
 use super::table::{Key, Section};
 use super::value::Raw;
@@ -58,6 +58,7 @@ pub(super) fn sections() -> Vec<Section> {
         Ingest::section(),
         Database::section(),
         Api::section(),
+        Hooks::section(),
         Mail::section(),
         Ops::section(),
         Log::section(),

@@ -49,6 +49,8 @@ settings! {
         database: Database,
         /// The HTTP API, `/v1`.
         api: Api,
+        /// Hooks of projects.
+        hooks: Hooks,
         /// E-mail.
         mail: Mail,
         /// The operator's listener and shutdown.
@@ -205,6 +207,15 @@ settings! {
         /// Passwords that are hashed at the same time, each with 19 MiB; sixteen times as many wait, and beyond that requests are
         /// answered 503.
         password_threads: usize = 2, 1..=64, Restart;
+    }
+}
+
+settings! {
+    /// Hooks: backends of projects that are asked by HTTP who may publish and play.
+    pub struct Hooks in "hooks" at hooks {
+        /// Networks to which hooks may lead although they are not public, such as `["10.1.0.0/16"]`. Without them nothing of this
+        /// machine's or its neighbours' can be reached.
+        allowed_networks: Vec<IpNet> = Vec::new(), Any, Live;
     }
 }
 

@@ -7,9 +7,12 @@ use hyper::StatusCode;
 use super::App;
 use super::head::Head;
 use super::problem::Problem;
-use crate::authority::{Denied, DeniedCode, View};
+use crate::authority::{Client, Denied, DeniedCode, View};
 use crate::config::{Secret, fingerprint};
 use crate::stream_id::StreamId;
+
+/// Parameters of a request that are handed on: as many as of an RTMP peer.
+const MAX_PARAMS: usize = 32;
 
 /// `token` of the query.
 pub(super) fn token(head: &Head) -> Option<Secret> {
@@ -20,7 +23,12 @@ pub(super) fn token(head: &Head) -> Option<Secret> {
 
 /// The request to view `stream`.
 pub(super) fn view(head: &Head, stream: StreamId, token: Option<Secret>) -> View {
-    View { stream, token, remote: head.remote, referrer: head.referrer.as_deref().map(str::to_owned) }
+    let app = head.path().split('/').nth(1).unwrap_or_default().to_owned();
+    let pairs = form_urlencoded::parse(head.query().unwrap_or_default().as_bytes());
+    let params =
+        pairs.take(MAX_PARAMS).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+    let client = Client { app, params, ..Client::default() };
+    View { stream, token, remote: head.remote, referrer: head.referrer.as_deref().map(str::to_owned), client }
 }
 
 /// The stream for the log. What is no stream's id may be a key in the wrong place.

@@ -102,7 +102,7 @@ async fn media(
 /// Asks whether anybody may watch.
 async fn anonymous(app: &App, head: &Head, stream: &StreamId) -> Result<Renditions, Problem> {
     let ask = view(head, stream.clone(), None);
-    let granted = authority::decide(app.authority.view(ask)).await;
+    let granted = authority::decide(app.authority.patience(), app.authority.view(ask)).await;
     let granted = granted.map_err(|refusal| denied(app, stream, head.remote, &refusal))?;
     Ok(granted.limits.renditions)
 }

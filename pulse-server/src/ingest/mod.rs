@@ -15,12 +15,14 @@ use std::time::Duration;
 
 use rtmp_core::server;
 use rtmp_core::tokio::Incoming;
+use rtmp_core::{ConnectInfo, Target};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::time::timeout;
 
 use crate::app::App;
+use crate::authority::Client;
 use crate::config::Config;
 use crate::listener::{self, Refusals};
 use crate::tls::Certificate;
@@ -30,6 +32,18 @@ use halves::Halves;
 pub(crate) use rejections::Rejections;
 use socket::{Socket, Unwatch};
 pub(crate) use ticks::Ticks;
+
+/// What a peer said of itself.
+fn client(target: &Target, connect: &ConnectInfo) -> Client {
+    Client {
+        app: target.app.to_string(),
+        software: connect.software.to_string(),
+        tc_url: connect.tc_url.to_string(),
+        swf_url: connect.swf_url.to_string(),
+        page_url: connect.page_url.to_string(),
+        params: target.params.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect(),
+    }
+}
 
 /// How long a TLS handshake may take.
 const TLS_TIMEOUT: Duration = Duration::from_secs(5);

@@ -9,8 +9,8 @@ use rtmp_core::tokio::{PendingPlay, fanout};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use super::Peer;
 use super::halves::Halves;
+use super::{Peer, client};
 use crate::app::{App, Withdrawn};
 use crate::authority::{DeniedCode, Grant, View};
 use crate::config::Secret;
@@ -73,7 +73,8 @@ where
     let stream = StreamId::parse(request.target.key.expose())
         .ok_or_else(|| Refusal::new(Rejection::NotFound, "not a stream's id"))?;
     let token = request.target.params.get("token").map(Secret::new);
-    let ask = View { stream, token, remote, referrer: None };
+    let client = client(&request.target, &request.connect);
+    let ask = View { stream, token, remote, referrer: None, client };
     let (grant, hold) = app.admit(|authority| authority.play(ask)).await.map_err(|denied| Refusal {
         rejection: match denied.code {
             DeniedCode::UnknownStream | DeniedCode::BadCredential => Rejection::NotFound,

@@ -10,9 +10,9 @@ use rtmp_core::tokio::PendingPublish;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::sleep;
 
-use super::Peer;
 use super::feeding::Feeding;
 use super::socket::Unwatch;
+use super::{Peer, client};
 use crate::app::App;
 use crate::authority::{Denied, DeniedCode, Grant, Hold, Publish};
 use crate::config::{Secret, fingerprint};
@@ -30,6 +30,7 @@ where
         token: target.params.get("token").map(Secret::new),
         app: target.app.to_string(),
         remote,
+        client: client(target, &pending.request().connect),
     };
     let admitted = match app.admit(|authority| authority.publish(ask)).await {
         Ok((grant, hold)) => seat(app, grant, hold, remote),

@@ -8,6 +8,8 @@ use crate::name::MAX_FIELD_BYTES;
 
 /// How much of a peer's name for itself is kept, in bytes.
 const MAX_SOFTWARE_BYTES: usize = 128;
+/// How much is kept of where a peer says it comes from, in bytes.
+const MAX_ORIGIN_BYTES: usize = 1024;
 
 /// What a client said of itself and of where it wants to go.
 #[derive(Clone, Default, PartialEq)]
@@ -19,6 +21,10 @@ pub struct ConnectInfo {
     pub tc_url: Box<str>,
     /// The client's `flashVer`, such as `FMLE/3.0 (compatible; FMSc/1.0)`; at most 128 bytes.
     pub software: Box<str>,
+    /// The client's `swfUrl`, as sent; at most 1,024 bytes, and empty for most.
+    pub swf_url: Box<str>,
+    /// The client's `pageUrl`, as sent; at most 1,024 bytes, and empty for most.
+    pub page_url: Box<str>,
     /// What it can receive.
     pub capabilities: Capabilities,
     /// Its `objectEncoding` is 3: it may send AMF3.
@@ -32,6 +38,8 @@ impl ConnectInfo {
             app: text("app", MAX_FIELD_BYTES),
             tc_url: text("tcUrl", MAX_FIELD_BYTES),
             software: text("flashVer", MAX_SOFTWARE_BYTES),
+            swf_url: text("swfUrl", MAX_ORIGIN_BYTES),
+            page_url: text("pageUrl", MAX_ORIGIN_BYTES),
             capabilities: Capabilities::from_object(object),
             amf3: object.get("objectEncoding").and_then(Value::as_number) == Some(3.0),
         }

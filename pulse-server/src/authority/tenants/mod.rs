@@ -8,7 +8,9 @@
 mod active;
 mod allowance;
 mod audience;
+mod by_app;
 mod follow;
+mod hooked;
 mod leases;
 mod metering;
 mod minting;
@@ -24,7 +26,8 @@ use tenancy::admission::Refused;
 use tenancy::lease::Node;
 use tokio::sync::mpsc;
 
-use super::{Authority, Decision, Denied, DeniedCode, Publish, Resume, Revocation, View};
+use super::hook::Hooks;
+use super::{Authority, Decision, Denied, DeniedCode, Grant, Publish, Resume, Revocation, TIMEOUT, View};
 use crate::app::App;
 use crate::v1::Api;
 use active::Active;
@@ -48,6 +51,7 @@ struct Shared {
     audience: Arc<Audience>,
     allowance: Allowance,
     leases: Arc<Leases>,
+    hooks: Arc<Hooks>,
     minting: Minting,
     revoked: mpsc::Sender<Revocation>,
 }
@@ -68,12 +72,18 @@ impl Tenants {
             audience: Arc::default(),
             allowance: Allowance::default(),
             leases,
+            hooks: Arc::default(),
             minting,
             revoked,
         });
         tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));
         tokio::spawn(leases::keep(Arc::downgrade(&shared), leaving));
         Ok(Self { shared, revocations: Mutex::new(Some(revocations)) })
+    }
+
+    /// Decides on a publisher by the hook of the project to which its application is bound; `None` when it is bound to none.
+    pub(super) async fn publish_by_app(&self, ask: &Publish) -> Result<Option<Grant>, Denied> {
+        Arc::clone(&self.shared).publish_by_app(ask, SystemTime::now().into()).await
     }
 
     /// Counts what tenants' streams use, from now on.
@@ -121,6 +131,11 @@ impl Authority for Tenants {
 
     fn resume(&self, ask: Resume) -> Decision {
         Box::pin(Arc::clone(&self.shared).resume(ask, SystemTime::now().into()))
+    }
+
+    /// Each of its own steps has [`TIMEOUT`], a hook what it is given.
+    fn patience(&self) -> Duration {
+        TIMEOUT * 2 + tenancy::hook::MAX_TIMEOUT
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use platform_core::{Secret, WallTime};
 use tenancy::admission::{Admission, Publishing, Refused};
+use tenancy::hook::HookEvent;
 use tenancy::quota::Resource;
 
+use super::hooked::{Asked, Hooked};
 use super::terms::{epoch, of_stream_key};
 use super::{Shared, denied, refused};
-use crate::authority::{Credential, Denied, DeniedCode, Grant, Guard, Publish, Terms};
+use crate::authority::{Credential, Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, Terms, decide};
 
 /// How often what is known of a stream may change while it is looked at.
 const ATTEMPTS: usize = 4;
@@ -17,7 +19,23 @@ const ATTEMPTS: usize = 4;
 impl Shared {
     /// Decides on a publisher, and takes its place.
     pub(super) async fn publish(self: Arc<Self>, ask: Publish, now: WallTime) -> Result<Grant, Denied> {
-        let (leave, used) = self.leave(&ask, now).await?;
+        let (leave, used) = decide(TIMEOUT, self.leave(&ask, now)).await?;
+        let name = leave.admission.stream.id.to_string();
+        let hooked = Hooked { name: &name, stream_id: Some(&name), app: &ask.app };
+        let asked = self.asked(&leave.admission.tenant, HookEvent::Publish, &hooked, ask.remote, &ask.client);
+        if let Some(asked) = &asked {
+            asked.answer(false).await?;
+        }
+        decide(TIMEOUT, self.seat(leave, used, asked)).await
+    }
+
+    /// Takes the place of a publisher who may have it.
+    pub(super) async fn seat(
+        &self,
+        leave: Publishing,
+        used: super::active::Used,
+        asked: Option<Asked>,
+    ) -> Result<Grant, Denied> {
         let Publishing { key_id, admission, expires_at } = leave;
         let id = admission.stream.id;
         self.allowance.check(admission.organization_id(), Resource::StreamingSeconds)?;
@@ -31,7 +49,7 @@ impl Shared {
             ..Terms::publisher(key_id.map_or(Credential(0), of_stream_key))
         };
         let mut grant = Grant::new(stream, terms);
-        grant.guard = Guard::new((lease, used));
+        grant.guard = Guard::new((lease, used, asked.map(Asked::until_gone)));
         Ok(grant)
     }
 

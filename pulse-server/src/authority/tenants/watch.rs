@@ -7,16 +7,18 @@ use std::time::Duration;
 use ipnet::IpNet;
 use platform_core::WallTime;
 use tenancy::admission::{Admission, Purpose};
+use tenancy::hook::HookEvent;
 use tenancy::plan::BytesLimit;
 use tenancy::quota::Resource;
 use tenancy::revocation::{Bearer, Tag};
 use tenancy::token::{self, Claims};
 
 use super::audience::Place;
+use super::hooked::Hooked;
 use super::terms::{self, PUBLIC};
 use super::{Shared, denied, refused};
 use crate::authority::{
-    Denied, DeniedCode, Grant, Guard, RenditionId, Renditions, Resume, Seat, Terms, View,
+    Denied, DeniedCode, Grant, Guard, RenditionId, Renditions, Resume, Seat, TIMEOUT, Terms, View, decide,
 };
 use crate::network::Network;
 use crate::stream_id::StreamId;
@@ -49,7 +51,7 @@ impl Shared {
     }
 
     async fn watch(self: &Arc<Self>, ask: &View, now: WallTime) -> Result<(Grant, Place), Denied> {
-        let (admission, used) = self.enter(&ask.stream, now).await?;
+        let (admission, used) = decide(TIMEOUT, self.enter(&ask.stream, now)).await?;
         let admitted = if admission.is_signed() {
             by_token(&admission, ask, now)?
         } else {
@@ -61,6 +63,12 @@ impl Shared {
             }
         };
         self.bytes_left(&admission)?;
+        let name = ask.stream.as_str();
+        let hooked = Hooked { name, stream_id: Some(name), app: &ask.client.app };
+        if let Some(asked) = self.asked(&admission.tenant, HookEvent::Play, &hooked, ask.remote, &ask.client)
+        {
+            asked.answer(false).await?;
+        }
         let network = Network::of(ask.remote.ip());
         Ok(self.seated(ask.stream.clone(), network, &admission, &admitted, used))
     }

@@ -1,6 +1,7 @@
 //! What the tests stand on: processes that end with their test, a server to start and kill, the real clients, and an
 //! LL-HLS viewer that keeps a playback clock.
 
+pub(crate) mod backend;
 pub(crate) mod clock;
 pub(crate) mod embedded;
 pub(crate) mod feed;

@@ -15,6 +15,7 @@ mod live_state;
 mod mail;
 mod matrix;
 mod media_origins;
+mod migration;
 mod outage;
 mod postgres;
 mod quickstart;

@@ -1,0 +1,184 @@
+//! The migration hook: projects' own backends decide who publishes and plays, as they did behind nginx-rtmp.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use base64::Engine as _;
+use hmac::{Hmac, KeyInit as _, Mac as _};
+use serde_json::{Value, json};
+use sha2::Sha256;
+
+use super::rig::{LOOSE, Rig, Tenant, text};
+use crate::support::backend::Backend;
+use crate::support::feed::Feed;
+use crate::support::nginx::Nginx;
+use crate::support::play::Play;
+use crate::support::seats;
+use crate::support::stage::Stage;
+use crate::support::wait;
+
+/// An encoder's start and end.
+const PATIENCE: Duration = Duration::from_secs(25);
+
+/// Hooks may lead to this machine.
+const HERE: &str = "[hooks]\nallowed_networks = ['127.0.0.1/32']\n";
+
+/// A server, a tenant whose project has an application `relay`, and a public stream `show`.
+fn set_up(section: &str) -> (Rig, Tenant, String) {
+    let rig = Rig::start_with(&format!("[ingest]\ngrace_s = 1\n{section}{LOOSE}"));
+    let operator = rig.operator("op@example.org");
+    let tenant = Tenant::create(&rig, "owner@example.org");
+    let app = json!({"name": "relay", "project_id": tenant.project, "allow_rename": true});
+    rig.post(&operator, "/v1/admin/apps", &app);
+    let stream =
+        rig.post(&tenant.owner, "/v1/streams", &json!({"project_id": tenant.project, "name": "show"}));
+    let id = text(&stream["id"]).to_owned();
+    (rig, tenant, id)
+}
+
+/// Configures the project's hook; its secret, the first time.
+fn hook(rig: &Rig, tenant: &Tenant, hook: &Value) -> Value {
+    rig.done(&tenant.owner, "PUT", &format!("/v1/projects/{}/hooks", tenant.project), hook, 200)["secret"]
+        .clone()
+}
+
+fn publish_url(rig: &Rig, name: &str) -> String {
+    format!("rtmp://{}/relay/{name}", rig.pulse.rtmp_address())
+}
+
+#[track_caller]
+fn until_live(rig: &Rig, tenant: &Tenant, id: &str) {
+    wait::until(&format!("{id} to be live"), PATIENCE, || {
+        let stream = rig.get(&tenant.key, &format!("/v1/streams/{id}"));
+        wait::check(stream["status"] == "live", stream.to_string())
+    });
+}
+
+/// What does not depend on which server was asked, and the names of what does. nginx-rtmp cuts `flashver` off.
+fn comparable(mut form: BTreeMap<String, String>) -> BTreeMap<String, String> {
+    if let Some(software) = form.get_mut("flashver") {
+        software.truncate(31);
+    }
+    for name in ["tcurl", "clientid"] {
+        let value = form.get_mut(name).unwrap_or_else(|| panic!("{name} is missing"));
+        assert!(!value.is_empty());
+        "another".clone_into(value);
+    }
+    form
+}
+
+#[test]
+fn a_backend_of_nginx_rtmp_is_told_by_pulse_what_nginx_told_it() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let stage = Stage::new("nginx");
+    let notify = ["on_publish", "on_play", "on_publish_done"]
+        .map(|event| format!("{event} {};", backend.url("/ok/nginx")));
+    let nginx = Nginx::start(&stage, &notify.join("\n"));
+    let (mut rig, tenant, id) = set_up(HERE);
+    let input =
+        json!({"url": backend.url("/ok/pulse"), "events": ["publish", "play", "done"], "format": "form"});
+    hook(&rig, &tenant, &input);
+    let name = "show?user=sam&pass=a%20b";
+    let mut encoders = [
+        Feed::new().publish("to-nginx", stage.path(), &nginx.url(name)),
+        Feed::new().publish("to-pulse", stage.path(), &publish_url(&rig, name)),
+    ];
+    until_live(&rig, &tenant, &id);
+    let before = comparable(backend.wait_call("/ok/nginx", "publish"));
+    let now = comparable(backend.wait_call("/ok/pulse", "publish"));
+    assert_eq!(now, before);
+    assert_eq!((now["app"].as_str(), now["name"].as_str(), now["user"].as_str()), ("relay", "show", "sam"));
+    let parts = [("at-nginx", nginx.url("show")), ("at-pulse", rig.pulse.rtmp_url(&id))];
+    for (player, url) in parts {
+        Play::new(url, 1).run(player, &stage);
+    }
+    let before = comparable(backend.wait_call("/ok/nginx", "play"));
+    let mut now = comparable(backend.wait_call("/ok/pulse", "play"));
+    assert_eq!(
+        (now["app"].as_str(), now["name"].as_str()),
+        ("play", id.as_str()),
+        "a stream is played by its id"
+    );
+    now.extend(["app", "name"].map(|field| (field.to_owned(), before[field].clone())));
+    assert_eq!(now, before);
+    for encoder in &mut encoders {
+        encoder.terminate();
+        encoder.wait(PATIENCE);
+    }
+    let before = comparable(backend.wait_call("/ok/nginx", "publish_done"));
+    let done = backend.wait_call("/ok/pulse", "publish_done");
+    assert_eq!(done["clientid"], backend.wait_call("/ok/pulse", "publish")["clientid"], "the same peer");
+    assert_eq!(comparable(done), before);
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn a_signed_question_is_answered_with_a_rename_and_the_stream_of_that_name_is_live() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let (mut rig, tenant, id) = set_up(HERE);
+    let secret = hook(&rig, &tenant, &json!({"url": backend.url("/rename/show"), "events": ["publish"]}));
+    let _encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "old-key-7"));
+    until_live(&rig, &tenant, &id);
+    let asked = backend.asked("/rename/show").remove(0);
+    let body: Value = serde_json::from_str(&asked.body).unwrap();
+    assert_eq!((&body["type"], &body["data"]["name"]), (&json!("publish"), &json!("old-key-7")), "{body}");
+    assert_eq!(body["data"]["project_id"], tenant.project.as_str());
+    let mut mac = Hmac::<Sha256>::new_from_slice(text(&secret).as_bytes()).unwrap();
+    let (id, at) = (&asked.headers["webhook-id"], &asked.headers["webhook-timestamp"]);
+    mac.update(format!("{id}.{at}.{}", asked.body).as_bytes());
+    let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
+    assert_eq!(asked.headers["webhook-signature"], format!("v1,{signature}"));
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn who_is_denied_neither_publishes_nor_plays() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let (mut rig, tenant, id) = set_up(HERE);
+    hook(&rig, &tenant, &json!({"url": backend.url("/deny"), "events": ["publish", "play"]}));
+    let mut encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    assert!(!encoder.wait(PATIENCE).success());
+    let keys = rig.get(&tenant.owner, &format!("/v1/streams/{id}/keys"));
+    let url = rig.pulse.publish_url_with_key(text(&keys["data"][0]["key"]));
+    let mut encoder = Feed::new().publish("with-a-key", rig.pulse.stage().path(), &url);
+    assert!(!encoder.wait(PATIENCE).success(), "the hook has a word after the key");
+    let playlist = rig.pulse.get(&format!("/hls/{id}/index.m3u8"));
+    assert_eq!(playlist.status, 403, "{}", playlist.text());
+    assert_eq!(rig.get(&tenant.key, &format!("/v1/streams/{id}"))["status"], "idle");
+    let before = backend.asked("/deny").len();
+    rig.pulse.get(&format!("/hls/{id}/index.m3u8"));
+    assert_eq!(backend.asked("/deny").len(), before, "an answer holds for a moment");
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn a_backend_that_does_not_answer_decides_nothing() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let (mut rig, tenant, id) = set_up(HERE);
+    let silent = |on_failure: &str| json!({"url": backend.url("/hang"), "events": ["publish"], "timeout_ms": 300, "on_failure": on_failure});
+    hook(&rig, &tenant, &silent("deny"));
+    let mut encoder = Feed::new().publish("closed", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    assert!(!encoder.wait(PATIENCE).success());
+    hook(&rig, &tenant, &silent("allow"));
+    let _encoder = Feed::new().publish("open", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    until_live(&rig, &tenant, &id);
+    assert!(backend.asked("/hang").len() >= 2);
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn a_hook_does_not_lead_to_what_only_the_server_can_reach() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let (mut rig, tenant, _) = set_up("");
+    hook(&rig, &tenant, &json!({"url": backend.url("/ok"), "events": ["publish"]}));
+    let mut encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    assert!(!encoder.wait(PATIENCE).success());
+    assert!(backend.asked("/ok").is_empty(), "{:?}", backend.asked("/ok"));
+    assert!(rig.pulse.log().contains("loopback address, which is not allowed"), "{}", rig.pulse.log());
+    rig.pulse.assert_sound();
+}
