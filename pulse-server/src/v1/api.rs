@@ -1,7 +1,7 @@
 //! The API's state.
 
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use platform_core::sql::{Change, Db};
@@ -98,7 +98,8 @@ impl Api {
     pub(crate) fn forget(&self, change: Change) {
         match change {
             Change::Entity { entity, .. } => self.cache.forget(&entity.into()),
-            _ => self.cache.flush(),
+            // What streams are admitted on stays good for a while, should the database be away.
+            _ => self.cache.doubt(SystemTime::now().into()),
         }
     }
 

@@ -62,7 +62,7 @@ impl Waiting {
                 }
             }
             _ => {
-                shared.api.cache.flush();
+                shared.api.cache.doubt(SystemTime::now().into());
                 self.streams.extend(shared.active.all());
             }
         }
