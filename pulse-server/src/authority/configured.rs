@@ -253,7 +253,7 @@ mod tests {
                 client: client.clone(),
             };
             let stream = StreamId::parse(key).unwrap();
-            let view = View { stream, token: None, remote, referrer: None, client };
+            let view = View { stream, token: None, remote, referrer: None, session: true, client };
             let decisions = (authority.publish(publish), authority.view(view));
             async move { (decisions.0.await.is_ok(), decisions.1.await.is_ok()) }
         };

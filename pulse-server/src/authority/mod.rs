@@ -111,6 +111,8 @@ pub struct View {
     pub remote: SocketAddr,
     /// The Referer header, where there was one.
     pub referrer: Option<String>,
+    /// Whether a session is to begin, or a player to stay; else it is about one answer, of a stream whose viewers nobody counts.
+    pub session: bool,
     /// What it said of itself.
     pub client: Client,
 }
@@ -169,6 +171,9 @@ pub trait Seat: fmt::Debug + Send + Sync {
     /// # Errors
     /// [`Denied`] when there is none left.
     fn take(&self) -> Result<Guard, Denied>;
+
+    /// Whether there are only so many: then nobody watches uncounted.
+    fn is_limited(&self) -> bool;
 }
 
 /// Something to drop when a grant ends.

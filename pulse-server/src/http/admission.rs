@@ -28,7 +28,8 @@ pub(super) fn view(head: &Head, stream: StreamId, token: Option<Secret>) -> View
     let params =
         pairs.take(MAX_PARAMS).map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
     let client = Client { app, params, ..Client::default() };
-    View { stream, token, remote: head.remote, referrer: head.referrer.as_deref().map(str::to_owned), client }
+    let referrer = head.referrer.as_deref().map(str::to_owned);
+    View { stream, token, remote: head.remote, referrer, session: true, client }
 }
 
 /// The stream for the log. What is no stream's id may be a key in the wrong place.

@@ -20,7 +20,7 @@ use super::body::{Body, Pieces};
 use super::head::Head;
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
-use crate::authority;
+use crate::authority::{self, View};
 use crate::live::{Checked, HANDLE_CHARACTERS, Hls, Phase, SessionRefused, Unknown};
 use crate::stream_id::StreamId;
 
@@ -101,9 +101,12 @@ async fn media(
 
 /// Asks whether anybody may watch.
 async fn anonymous(app: &App, head: &Head, stream: &StreamId) -> Result<Renditions, Problem> {
-    let ask = view(head, stream.clone(), None);
+    let ask = View { session: false, ..view(head, stream.clone(), None) };
     let granted = authority::decide(app.authority.patience(), app.authority.view(ask)).await;
     let granted = granted.map_err(|refusal| denied(app, stream, head.remote, &refusal))?;
+    if granted.seat.is_some_and(|seat| seat.is_limited()) {
+        return Err(counted_only());
+    }
     Ok(granted.limits.renditions)
 }
 
@@ -371,6 +374,11 @@ fn disabled() -> Problem {
 fn restarting() -> Problem {
     let detail = "The server was restarted and waits for the stream's encoder.";
     Problem::unavailable("stream_reconnecting", detail, Duration::from_secs(1))
+}
+
+fn counted_only() -> Problem {
+    let detail = "The stream's viewers are counted: open its multivariant playlist.";
+    Problem::new(StatusCode::FORBIDDEN, "session_required", detail)
 }
 
 fn too_many_sessions() -> Problem {

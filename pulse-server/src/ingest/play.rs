@@ -74,7 +74,7 @@ where
         .ok_or_else(|| Refusal::new(Rejection::NotFound, "not a stream's id"))?;
     let token = request.target.params.get("token").map(Secret::new);
     let client = client(&request.target, &request.connect);
-    let ask = View { stream, token, remote, referrer: None, client };
+    let ask = View { stream, token, remote, referrer: None, session: true, client };
     let (grant, hold) = app.admit(|authority| authority.play(ask)).await.map_err(|denied| Refusal {
         rejection: match denied.code {
             DeniedCode::UnknownStream | DeniedCode::BadCredential => Rejection::NotFound,

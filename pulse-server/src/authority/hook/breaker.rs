@@ -36,12 +36,19 @@ pub(super) enum Closed {
     Busy,
 }
 
-/// Leave to ask once. Dropped without a word it counts as no answer.
+/// Leave to ask once. Dropped without a word, as when whoever was decided on has gone, it says nothing of the backend.
 #[derive(Debug)]
 pub(super) struct Leave {
     breakers: Arc<Breakers>,
     id: ProjectId,
-    answered: bool,
+    outcome: Option<Outcome>,
+}
+
+/// How the backend did.
+#[derive(Clone, Copy, Debug)]
+enum Outcome {
+    Answered,
+    Failed,
 }
 
 impl Breakers {
@@ -64,7 +71,7 @@ impl Breakers {
         }
         state.under_way += 1;
         drop(all);
-        Ok(Leave { breakers: Arc::clone(self), id, answered: false })
+        Ok(Leave { breakers: Arc::clone(self), id, outcome: None })
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<ProjectId, State>> {
@@ -75,7 +82,12 @@ impl Breakers {
 impl Leave {
     /// The backend has answered, whatever it said.
     pub(super) fn answered(mut self) {
-        self.answered = true;
+        self.outcome = Some(Outcome::Answered);
+    }
+
+    /// The backend has not answered in time, or cannot be reached.
+    pub(super) fn failed(mut self) {
+        self.outcome = Some(Outcome::Failed);
     }
 }
 
@@ -84,13 +96,16 @@ impl Drop for Leave {
         let mut all = self.breakers.lock();
         let Some(state) = all.get_mut(&self.id) else { return };
         state.under_way = state.under_way.saturating_sub(1);
-        if self.answered {
-            (state.failures, state.until) = (0, None);
-        } else {
-            state.failures = state.failures.saturating_add(1);
-            if state.failures >= FAILURES {
-                state.until = Some(Instant::now() + PAUSE);
+        match self.outcome {
+            Some(Outcome::Answered) => (state.failures, state.until) = (0, None),
+            Some(Outcome::Failed) => {
+                state.failures = state.failures.saturating_add(1);
+                if state.failures >= FAILURES {
+                    state.until = Some(Instant::now() + PAUSE);
+                }
             }
+            // Was it to find out whether the backend is back, the next one does.
+            None => state.until = state.until.map(|_| Instant::now()),
         }
     }
 }
@@ -107,11 +122,12 @@ mod tests {
     fn a_backend_that_does_not_answer_is_spared_until_one_question_finds_it_back() {
         let breakers = Arc::new(Breakers::default());
         for _ in 0..FAILURES {
-            drop(breakers.enter(id(), Instant::now()).unwrap());
+            breakers.enter(id(), Instant::now()).unwrap().failed();
         }
         assert_eq!(breakers.enter(id(), Instant::now()).unwrap_err(), Closed::Failing);
         let later = Instant::now() + PAUSE;
-        let probe = breakers.enter(id(), later).unwrap();
+        drop(breakers.enter(id(), later).unwrap());
+        let probe = breakers.enter(id(), later).expect("who was to find out has gone");
         assert_eq!(breakers.enter(id(), later).unwrap_err(), Closed::Failing, "one finds out");
         probe.answered();
         assert!(breakers.enter(id(), later).is_ok());
@@ -121,7 +137,7 @@ mod tests {
     fn answers_between_failures_keep_it_open_and_so_many_ask_at_once() {
         let breakers = Arc::new(Breakers::default());
         for _ in 0..FAILURES * 3 {
-            drop(breakers.enter(id(), Instant::now()).unwrap());
+            breakers.enter(id(), Instant::now()).unwrap().failed();
             breakers.enter(id(), Instant::now()).unwrap().answered();
         }
         let leaves: Vec<Leave> =

@@ -103,29 +103,57 @@ impl Hooks {
         // Without a runtime the process is about to end.
         let Ok(runtime) = tokio::runtime::Handle::try_current() else { return };
         runtime.spawn(async move {
-            if let Err(why) = hooks.send(&setup, &question, &config).await {
+            if let Err(NoAnswer { why, .. }) = hooks.send(&setup, &question, &config).await {
                 tracing::warn!(project = %question.project_id, why, "a hook was not told of a publisher's end");
             }
             hooks.telling.fetch_sub(1, Ordering::AcqRel);
         });
     }
 
-    async fn send(&self, setup: &HookSetup, question: &Question, config: &Config) -> Result<Said, String> {
+    async fn send(&self, setup: &HookSetup, question: &Question, config: &Config) -> Result<Said, NoAnswer> {
         let leave =
             self.breakers.enter(question.project_id, Instant::now()).map_err(|closed| match closed {
-                Closed::Failing => "it has not answered lately, and is not asked for a while".to_owned(),
-                Closed::Busy => "too many questions to it are under way".to_owned(),
+                Closed::Failing => {
+                    NoAnswer::silent("it has not answered lately, and is not asked for a while")
+                }
+                Closed::Busy => NoAnswer::busy("too many questions to it are under way"),
             })?;
         let now = WallTime::from(SystemTime::now());
-        let (body, kind) = question.body(setup.hook.format, now).ok_or("what the peer sent is too long")?;
+        let too_long = || NoAnswer::busy("what the peer sent is too long");
+        let (body, kind) = question.body(setup.hook.format, now).ok_or_else(too_long)?;
         let signed = sign::sign(&setup.secret, now, &body);
         let policy = policy(config);
         let call = call::post(&policy, &setup.hook.url, kind, body, &signed);
         let said = tokio::time::timeout(setup.hook.timeout(), call).await;
-        let said = said.map_err(|_| format!("no answer within {} ms", setup.hook.timeout().as_millis()))?;
-        let said = said.map_err(|error| error.to_string())?;
-        leave.answered();
-        Ok(said)
+        let late = |_| format!("no answer within {} ms", setup.hook.timeout().as_millis());
+        match said.map_err(late).and_then(|said| said.map_err(|error| error.to_string())) {
+            Ok(said) => {
+                leave.answered();
+                Ok(said)
+            }
+            Err(why) => {
+                leave.failed();
+                Err(NoAnswer::silent(why))
+            }
+        }
+    }
+}
+
+/// Why there is no answer.
+#[derive(Debug)]
+struct NoAnswer {
+    why: String,
+    /// Nobody was asked, for want of room or because of what the peer sent: not what a project lets peers in for.
+    unasked: bool,
+}
+
+impl NoAnswer {
+    fn silent(why: impl Into<String>) -> Self {
+        Self { why: why.into(), unasked: false }
+    }
+
+    fn busy(why: &str) -> Self {
+        Self { why: why.to_owned(), unasked: true }
     }
 }
 
@@ -155,10 +183,10 @@ fn denied(why: &str) -> Denied {
 }
 
 /// What holds when a backend does not answer.
-fn without_answer(setup: &HookSetup, why: &str) -> Result<Allowed, Denied> {
+fn without_answer(setup: &HookSetup, NoAnswer { why, unasked }: &NoAnswer) -> Result<Allowed, Denied> {
     let project = setup.hook.id;
     match setup.hook.on_failure {
-        OnFailure::Allow => {
+        OnFailure::Allow if !unasked => {
             tracing::warn!(%project, why, "a hook does not answer; let in, as the project wants it");
             Ok(Allowed { renamed: None })
         }

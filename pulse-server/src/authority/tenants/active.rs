@@ -3,11 +3,13 @@
 //! When that changes, what the change takes away is the difference between then and now.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use platform_core::WallTime;
+use platform_core::{OrganizationId, WallTime};
 use tenancy::admission::verifier::Verifier;
-use tenancy::admission::{Admission, Affected};
+use tenancy::admission::{Admission, Affected, Publishing};
+use tenancy::plan::BytesLimit;
 use tenancy::{SigningKeyId, StreamId, StreamKeyId};
 
 use super::terms::{PUBLIC, epoch, of_signing_key, of_stream_key, of_tag};
@@ -16,7 +18,11 @@ use crate::stream_id;
 
 /// The streams in use on this server.
 #[derive(Debug, Default)]
-pub(super) struct Active(Mutex<HashMap<StreamId, Use>>);
+pub(super) struct Active {
+    uses: Mutex<HashMap<StreamId, Use>>,
+    /// Of publishers, so far.
+    numbers: AtomicU64,
+}
 
 #[derive(Debug)]
 struct Use {
@@ -24,16 +30,24 @@ struct Use {
     admission: Arc<Admission>,
     /// Grants that are out.
     grants: usize,
-    publisher: Option<Publisher>,
+    /// Who publishes, or is about to: a newcomer may be refused its seat while another has it.
+    publishers: HashMap<u64, Publisher>,
 }
 
 /// Who publishes a stream.
 #[derive(Clone, Copy, Debug)]
-struct Publisher {
+pub(super) struct Publisher {
     /// With which key; `None` for a token.
-    key_id: Option<StreamKeyId>,
+    pub(super) key_id: Option<StreamKeyId>,
     /// When the leave to publish ends.
-    expires_at: Option<WallTime>,
+    pub(super) expires_at: Option<WallTime>,
+}
+
+impl Publisher {
+    /// Who has this leave.
+    pub(super) fn of(leave: &Publishing) -> Self {
+        Self { key_id: leave.key_id, expires_at: leave.expires_at }
+    }
 }
 
 /// Something of a stream is granted, until this is dropped.
@@ -41,6 +55,7 @@ struct Publisher {
 pub(super) struct Used {
     active: Arc<Active>,
     id: StreamId,
+    publisher: Option<u64>,
 }
 
 impl Drop for Used {
@@ -48,6 +63,7 @@ impl Drop for Used {
         let mut uses = self.active.uses();
         if let Some(used) = uses.get_mut(&self.id) {
             used.grants -= 1;
+            self.publisher.map(|publisher| used.publishers.remove(&publisher));
             if used.grants == 0 {
                 uses.remove(&self.id);
             }
@@ -59,22 +75,30 @@ impl Active {
     /// Something is about to be granted on `admission`. Whether that is still what is known is to be looked at after this: what
     /// changes from here on is found.
     pub(super) fn enter(self: &Arc<Self>, admission: &Arc<Admission>) -> Used {
+        self.enter_as(admission, None)
+    }
+
+    /// The same, for somebody who publishes.
+    pub(super) fn enter_publisher(
+        self: &Arc<Self>,
+        admission: &Arc<Admission>,
+        publisher: Publisher,
+    ) -> Used {
+        self.enter_as(admission, Some(publisher))
+    }
+
+    fn enter_as(self: &Arc<Self>, admission: &Arc<Admission>, publisher: Option<Publisher>) -> Used {
         let id = admission.stream.id;
+        let number = publisher.map(|_| self.numbers.fetch_add(1, Ordering::Relaxed));
         let mut uses = self.uses();
         let used = uses.entry(id).or_insert_with(|| Use {
             admission: Arc::clone(admission),
             grants: 0,
-            publisher: None,
+            publishers: HashMap::new(),
         });
         used.grants += 1;
-        Used { active: Arc::clone(self), id }
-    }
-
-    /// Says who publishes a stream, and until when.
-    pub(super) fn published(&self, id: StreamId, key_id: Option<StreamKeyId>, expires_at: Option<WallTime>) {
-        if let Some(used) = self.uses().get_mut(&id) {
-            used.publisher = Some(Publisher { key_id, expires_at });
-        }
+        used.publishers.extend(number.zip(publisher));
+        Used { active: Arc::clone(self), id, publisher: number }
     }
 
     /// Streams in use whom a change concerns.
@@ -114,10 +138,11 @@ impl Active {
             return stream(id).map(Revocation::Stream).into_iter().collect();
         };
         let before = std::mem::replace(&mut used.admission, Arc::clone(now));
-        let mut taken = Taken { stream: id, revocations: Vec::new() };
+        let mut taken = Taken::of(id);
         taken.take_from_viewers(&before, now);
-        if let Some(publisher) = &mut used.publisher {
-            taken.take_from_publisher(publisher, &before, now, time);
+        taken.take_from_publishers(&before, now, time);
+        for publisher in used.publishers.values_mut() {
+            taken.take_from(publisher, now, time);
         }
         taken.revocations
     }
@@ -125,16 +150,34 @@ impl Active {
     /// Takes back leave to publish that has ended by `time`: keys whose time is over, streams whose schedule is.
     pub(super) fn expired(&self, time: WallTime) -> Vec<Revocation> {
         let mut uses = self.uses();
-        let ended = uses.iter_mut().filter_map(|(id, used)| {
-            let ends = used.publisher.as_ref()?.expires_at?;
-            (ends <= time).then(|| used.publisher = None)?;
-            Some(Revocation::Before { stream: stream(*id)?, role: Role::Publisher, epoch: u32::MAX })
-        });
-        ended.collect()
+        let mut taken = Vec::new();
+        for (id, used) in &mut *uses {
+            let ended = |publisher: &mut Publisher| publisher.expires_at.is_some_and(|ends| ends <= time);
+            let (mut of, schedule) = (Taken::of(*id), used.admission.stream.ends_at);
+            for publisher in used.publishers.values_mut().filter_map(|one| ended(one).then_some(one)) {
+                publisher.expires_at = None;
+                match publisher.key_id {
+                    Some(key_id) if schedule.is_none_or(|ends| time < ends) => {
+                        of.credential(of_stream_key(key_id));
+                    }
+                    _ => of.before(Role::Publisher, u32::MAX),
+                }
+            }
+            taken.extend(of.revocations);
+        }
+        taken
+    }
+
+    /// Streams in use of an organization whose plan ends viewers when its bytes are used up.
+    pub(super) fn hard(&self, id: OrganizationId) -> Vec<StreamId> {
+        let hard = |used: &Use| {
+            used.admission.organization_id() == id && used.admission.tenant.bytes_limit == BytesLimit::Hard
+        };
+        self.uses().iter().filter(|(_, used)| hard(used)).map(|(id, _)| *id).collect()
     }
 
     fn uses(&self) -> MutexGuard<'_, HashMap<StreamId, Use>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -145,6 +188,11 @@ struct Taken {
 }
 
 impl Taken {
+    /// Nothing yet, of a stream.
+    fn of(stream: StreamId) -> Self {
+        Self { stream, revocations: Vec::new() }
+    }
+
     fn take_from_viewers(&mut self, before: &Admission, now: &Admission) {
         if now.stream.epoch != before.stream.epoch {
             self.before(Role::Viewer, epoch(now.stream.epoch));
@@ -161,22 +209,21 @@ impl Taken {
         }
     }
 
-    fn take_from_publisher(
-        &mut self,
-        publisher: &mut Publisher,
-        before: &Admission,
-        now: &Admission,
-        time: WallTime,
-    ) {
+    /// From all of them.
+    fn take_from_publishers(&mut self, before: &Admission, now: &Admission, time: WallTime) {
         if now.stream.publish_epoch != before.stream.publish_epoch {
             self.before(Role::Publisher, epoch(now.stream.publish_epoch));
         }
+        if now.publishable(time).is_err() {
+            self.before(Role::Publisher, u32::MAX);
+        }
+    }
+
+    /// From who has lost a key.
+    fn take_from(&mut self, publisher: &mut Publisher, now: &Admission, time: WallTime) {
         let key = publisher.key_id.map(|id| (id, now.stream_key(id, time)));
         if let Some((id, Err(_))) = &key {
             self.credential(of_stream_key(*id));
-        }
-        if now.publishable(time).is_err() {
-            self.before(Role::Publisher, u32::MAX);
         }
         let key_ends = key.and_then(|(_, ends)| ends.ok().flatten());
         publisher.expires_at = [key_ends, now.stream.ends_at].into_iter().flatten().min();

@@ -91,6 +91,10 @@ impl fmt::Debug for Place {
 }
 
 impl Seat for Place {
+    fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     fn take(&self) -> Result<Guard, Denied> {
         let mut houses = self.audience.houses();
         let known = |house: &House| self.viewer.is_some_and(|viewer| house.known.contains_key(&viewer));

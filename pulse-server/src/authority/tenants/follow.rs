@@ -9,6 +9,7 @@ use platform_core::sql::{Change, Changes};
 use tenancy::admission::{Affected, concerns};
 use tenancy::store::Entity;
 use tenancy::{Error, StreamId};
+use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Shared;
@@ -16,36 +17,55 @@ use super::Shared;
 /// How often leave to publish that has ended is taken back, and what could not be looked at is looked at again.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Follows the changes until the database is closed.
+/// Streams that are looked at at once: some of the database's readers.
+const AT_ONCE: usize = 8;
+
+/// Follows the changes until the database is closed. Changes are heard while streams are looked at, so that no slow one holds up others.
 pub(super) async fn follow(shared: Weak<Shared>, mut changes: Changes) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut waiting = Waiting::default();
+    let mut under_way = JoinSet::new();
     loop {
-        let change = tokio::select! {
-            change = changes.next() => match change {
-                Some(change) => Some(change),
-                None => return,
-            },
-            _ = ticks.tick() => None,
-        };
-        let Some(shared) = shared.upgrade() else { return };
-        match change {
-            Some(change) => waiting.add(&shared, change),
-            None => {
+        if let Some(shared) = shared.upgrade() {
+            while let Some(look) = waiting.next().filter(|_| under_way.len() < AT_ONCE) {
+                waiting.begin(look);
+                let shared = Arc::clone(&shared);
+                under_way.spawn(async move { (look, shared.look_at(look).await.is_ok()) });
+            }
+        }
+        tokio::select! {
+            change = changes.next() => {
+                let (Some(shared), Some(change)) = (shared.upgrade(), change) else { return };
+                waiting.add(&shared, change);
+            }
+            Some(Ok((look, done))) = under_way.join_next(), if !under_way.is_empty() => waiting.end(look, done),
+            _ = ticks.tick() => {
+                let Some(shared) = shared.upgrade() else { return };
+                waiting.again();
                 shared.end_expired().await;
                 shared.minting.sweep();
             }
         }
-        waiting.work_off(&shared).await;
     }
 }
 
-/// Streams that have to be looked at: those in use, so there are no more than that.
+/// What is to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Look {
+    /// Whether another server has the stream's publisher.
+    Lease(StreamId),
+    /// What is known of the stream.
+    Stream(StreamId),
+}
+
+/// What has to be looked at: streams in use, so there is no more than that.
 #[derive(Default)]
 struct Waiting {
-    streams: BTreeSet<StreamId>,
-    leases: BTreeSet<StreamId>,
+    now: BTreeSet<Look>,
+    /// What the database did not tell, until the next tick.
+    later: BTreeSet<Look>,
+    under_way: BTreeSet<Look>,
 }
 
 impl Waiting {
@@ -56,36 +76,51 @@ impl Waiting {
                 // Whoever else is told of it may not have been yet.
                 shared.api.cache.forget(&entity);
                 match concerns(&entity) {
-                    Some(Affected::Lease(id)) => drop(self.leases.insert(id)),
-                    Some(affected) => self.streams.extend(shared.active.concerned(&affected)),
+                    Some(Affected::Lease(id)) => drop(self.now.insert(Look::Lease(id))),
+                    Some(affected) => {
+                        self.now.extend(shared.active.concerned(&affected).into_iter().map(Look::Stream));
+                    }
                     None => {}
                 }
             }
             _ => {
                 shared.api.cache.doubt(SystemTime::now().into());
-                self.streams.extend(shared.active.all());
+                self.now.extend(shared.active.all().into_iter().map(Look::Stream));
             }
         }
     }
 
-    /// Looks at what waits. What the database does not tell now waits on; what flows goes on meanwhile.
-    async fn work_off(&mut self, shared: &Arc<Shared>) {
-        while let Some(id) = self.streams.first().copied() {
-            if shared.look_again(id).await.is_err() {
-                break;
-            }
-            self.streams.remove(&id);
+    /// Something that is not being looked at already: what changes meanwhile is looked at afterwards.
+    fn next(&self) -> Option<Look> {
+        self.now.difference(&self.under_way).next().copied()
+    }
+
+    fn begin(&mut self, look: Look) {
+        self.now.remove(&look);
+        self.under_way.insert(look);
+    }
+
+    /// What the database did not tell waits; what flows goes on meanwhile.
+    fn end(&mut self, look: Look, done: bool) {
+        self.under_way.remove(&look);
+        if !done {
+            self.later.insert(look);
         }
-        while let Some(id) = self.leases.first().copied() {
-            if shared.look_at_lease(id).await.is_err() {
-                break;
-            }
-            self.leases.remove(&id);
-        }
+    }
+
+    fn again(&mut self) {
+        self.now.append(&mut self.later);
     }
 }
 
 impl Shared {
+    async fn look_at(&self, look: Look) -> Result<(), Error> {
+        match look {
+            Look::Stream(id) => self.look_again(id).await,
+            Look::Lease(id) => self.look_at_lease(id).await,
+        }
+    }
+
     async fn look_again(&self, id: StreamId) -> Result<(), Error> {
         let now = WallTime::from(SystemTime::now());
         let known = match self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await {
@@ -103,5 +138,27 @@ impl Shared {
         for revocation in self.active.expired(SystemTime::now().into()) {
             self.revoke(revocation).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_changes_while_it_is_looked_at_is_looked_at_again_and_a_failure_holds_up_nobody() {
+        let [one, other] = [1, 2].map(|id| Look::Stream(StreamId::from_uuid(id)));
+        let mut waiting = Waiting { now: BTreeSet::from([one, other]), ..Waiting::default() };
+        waiting.begin(one);
+        waiting.now.insert(one);
+        assert_eq!(waiting.next(), Some(other));
+        waiting.begin(other);
+        assert_eq!(waiting.next(), None);
+        waiting.end(other, false);
+        assert_eq!(waiting.next(), None, "not before the next tick");
+        waiting.end(one, true);
+        assert_eq!(waiting.next(), Some(one));
+        waiting.again();
+        assert!(waiting.now.contains(&other));
     }
 }

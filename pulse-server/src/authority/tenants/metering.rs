@@ -8,7 +8,6 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
 use platform_core::{OrganizationId, ProjectId};
-use tenancy::plan::BytesLimit;
 use tenancy::quota::Resource;
 use tenancy::usage::Metric;
 use tenancy::{Error, Principal, StreamId};
@@ -131,14 +130,8 @@ impl Shared {
 
     /// Ends who watches streams of an organization whose plan wants that when its bytes are used up.
     async fn end_viewers(&self, organization_id: OrganizationId) {
-        let affected = tenancy::admission::Affected::Organization(organization_id);
-        let now = SystemTime::now().into();
-        for id in self.active.concerned(&affected) {
-            let known = self.api.cache.known_admission(id, now);
-            let hard = known.is_some_and(|known| known.tenant.bytes_limit == BytesLimit::Hard);
-            if let Some(stream) = stream(id).filter(|_| hard) {
-                self.revoke(Revocation::Before { stream, role: Role::Viewer, epoch: u32::MAX }).await;
-            }
+        for stream in self.active.hard(organization_id).into_iter().filter_map(stream) {
+            self.revoke(Revocation::Before { stream, role: Role::Viewer, epoch: u32::MAX }).await;
         }
     }
 }

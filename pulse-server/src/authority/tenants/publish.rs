@@ -1,18 +1,24 @@
 //! Who may publish: stream keys and publishing tokens, within a schedule and a plan.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use platform_core::{Secret, WallTime};
+use tenancy::StreamId;
 use tenancy::admission::{Admission, Publishing, Refused};
 use tenancy::hook::HookEvent;
 use tenancy::quota::Resource;
+use tenancy::usage::{self, Metric};
+use tokio::time::timeout;
 
+use super::active::Publisher;
 use super::hooked::{Asked, Hooked};
 use super::terms::{epoch, of_stream_key};
 use super::{Shared, denied, refused};
 use crate::authority::{Credential, Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, Terms, decide};
 
+/// How long the database is waited for where something is known without it.
+const SOON: Duration = Duration::from_millis(500);
 /// How often what is known of a stream may change while it is looked at.
 const ATTEMPTS: usize = 4;
 
@@ -36,12 +42,11 @@ impl Shared {
         used: super::active::Used,
         asked: Option<Asked>,
     ) -> Result<Grant, Denied> {
-        let Publishing { key_id, admission, expires_at } = leave;
+        let Publishing { key_id, admission, .. } = leave;
         let id = admission.stream.id;
-        self.allowance.check(admission.organization_id(), Resource::StreamingSeconds)?;
+        self.hours_left(&admission).await?;
         let takeover = self.api.config().ingest.takeover;
         let lease = self.leases.take(&self.api, id, key_id, takeover).await?;
-        self.active.published(id, key_id, expires_at);
         let stream = super::active::stream(id)
             .ok_or_else(|| denied(DeniedCode::BadCredential, "the stream's id is none of the live path's"))?;
         let terms = Terms {
@@ -53,6 +58,23 @@ impl Shared {
         Ok(grant)
     }
 
+    /// Whether anything is left of the month's streaming hours: as far as is known here, and as is written down, by other servers too.
+    async fn hours_left(&self, admission: &Admission) -> Result<(), Denied> {
+        let (id, resource) = (admission.organization_id(), Resource::StreamingSeconds);
+        self.allowance.check(id, resource)?;
+        let Some(limit) = admission.tenant.limit(resource) else { return Ok(()) };
+        let used = async {
+            let mut tx = self.api.db.read().await?;
+            usage::of_month(&mut tx, id, &[Metric::StreamingSeconds], SystemTime::now().into()).await
+        };
+        // The lease, which comes next, says so if the database is away.
+        let used = used.await.unwrap_or_default().get(&Metric::StreamingSeconds).copied().unwrap_or(0);
+        if used < limit {
+            return Ok(());
+        }
+        Err(denied(DeniedCode::LimitReached, format!("{id} has used its {resource} of this month, {limit}")))
+    }
+
     /// Leave to publish, on what is known from the moment on at which the stream is in use.
     async fn leave(
         self: &Arc<Self>,
@@ -61,7 +83,7 @@ impl Shared {
     ) -> Result<(Publishing, super::active::Used), Denied> {
         for _ in 0..ATTEMPTS {
             let leave = self.look_up(ask, now).await.map_err(|why| refused(&why))?;
-            let used = self.active.enter(&leave.admission);
+            let used = self.active.enter_publisher(&leave.admission, Publisher::of(&leave));
             if self.is_current(&leave.admission, now) {
                 return Ok((leave, used));
             }
@@ -107,8 +129,7 @@ impl Shared {
         let unknown = || denied(DeniedCode::UnknownStream, "there is no such stream");
         let id = tenancy::StreamId::parse(stream.as_str()).map_err(|_| unknown())?;
         for _ in 0..ATTEMPTS {
-            let admission = self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await;
-            let admission = admission.map_err(|error| match error {
+            let admission = self.known(id, now).await.map_err(|error| match error {
                 tenancy::Error::NotFound => unknown(),
                 error => refused(&error.into()),
             })?;
@@ -119,5 +140,19 @@ impl Shared {
             }
         }
         Err(busy())
+    }
+
+    /// What is known of a stream; what was known lately, if the database takes its time.
+    async fn known(&self, id: StreamId, now: WallTime) -> Result<Arc<Admission>, tenancy::Error> {
+        let cache = &self.api.cache;
+        let asked = cache.admission(&self.api.db, self.api.tenancy.keys(), id, now);
+        let mut asked = std::pin::pin!(asked);
+        match timeout(SOON, asked.as_mut()).await {
+            Ok(answer) => answer,
+            Err(_) => match cache.known_admission(id, now) {
+                Some(known) => Ok(known),
+                None => asked.await,
+            },
+        }
     }
 }

@@ -34,13 +34,16 @@ struct Admitted {
 impl Shared {
     /// Decides on an HLS session.
     pub(super) async fn view(self: Arc<Self>, ask: View, now: WallTime) -> Result<Grant, Denied> {
-        self.minting.count(Network::of(ask.remote.ip()))?;
+        if ask.session {
+            self.minting.count(Network::of(ask.remote.ip()))?;
+        }
         let (grant, place) = self.watch(&ask, now).await?;
         Ok(Grant { seat: Some(Arc::new(place)), ..grant })
     }
 
     /// Decides on a player over RTMP or FLV, who is there from now on.
     pub(super) async fn play(self: Arc<Self>, ask: View, now: WallTime) -> Result<Grant, Denied> {
+        self.minting.count(Network::of(ask.remote.ip()))?;
         let (mut grant, place) = self.watch(&ask, now).await?;
         if grant.limits.renditions != Renditions::ALL {
             let why = "the token grants some renditions, and RTMP and FLV carry all";

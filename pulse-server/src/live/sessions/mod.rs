@@ -89,14 +89,18 @@ struct Revoked {
 impl Revoked {
     fn push(&mut self, revocation: Revocation, at: u64) {
         if self.latest.len() >= MAX_REVOCATIONS {
-            self.forgotten = self.latest.pop_front().map(|(_, at)| at).max(self.forgotten);
+            // Who comes with a handle of a tenant's stream is asked about in the store, which remembers.
+            let lost =
+                self.latest.pop_front().filter(|(of, _)| !of.stream().is_some_and(StreamId::is_tenants));
+            self.forgotten = lost.map(|(_, at)| at).max(self.forgotten);
         }
         self.latest.push_back((revocation, at));
     }
 
     fn covers(&self, stream: &StreamId, terms: &Terms, opened: u64) -> bool {
         let covers = |(revocation, at): &(Revocation, u64)| opened <= *at && revocation.covers(stream, terms);
-        self.forgotten.is_some_and(|at| opened <= at) || self.latest.iter().any(covers)
+        self.forgotten.is_some_and(|at| opened <= at && !stream.is_tenants())
+            || self.latest.iter().any(covers)
     }
 }
 
@@ -197,11 +201,12 @@ impl Sessions {
     /// [`Refused`] when it was taken back meanwhile, or there is no place for the viewer.
     pub fn adopt(&self, unknown: &Unknown, grant: Grant, playlist: bool) -> Result<Renditions, Refused> {
         let Unknown { signed, fields } = unknown;
-        if self.revoked().covers(&grant.stream, &fields.terms, fields.opened.into()) {
-            return Err(Refused::Revoked);
-        }
         let session = Arc::new(self.session(*signed, fields, grant));
         let mut known = self.known();
+        // Under the lock: whoever is revoked from here on is found in the table.
+        if self.revoked().covers(&session.stream, &fields.terms, fields.opened.into()) {
+            return Err(Refused::Revoked);
+        }
         let session = match known.get(&fields.id) {
             // Another request of it was quicker.
             Some(other) if other.signed == *signed => Arc::clone(other),
@@ -431,6 +436,10 @@ mod tests {
     }
 
     impl Seat for House {
+        fn is_limited(&self) -> bool {
+            true
+        }
+
         fn take(&self) -> Result<Guard, Denied> {
             if self.free.fetch_sub(1, Ordering::SeqCst) > 0 {
                 return Ok(Guard::new(Taken(Arc::clone(&self.free))));

@@ -25,8 +25,13 @@ pub(crate) fn command(calls: &str) -> Vec<String> {
 
 /// Whether the process has ended, so that the trace is whole.
 pub(crate) fn is_whole(trace: &Path, pid: i32) -> bool {
-    let end = format!("{pid} +++ exited with");
-    std::fs::read(trace).is_ok_and(|text| String::from_utf8_lossy(&text).contains(&end))
+    let pid = pid.to_string();
+    // Short numbers are followed by more than one blank.
+    let is_end = |line: &str| {
+        line.split_once(' ')
+            .is_some_and(|(of, what)| of == pid && what.trim_start().starts_with("+++ exited"))
+    };
+    std::fs::read(trace).is_ok_and(|text| String::from_utf8_lossy(&text).lines().any(is_end))
 }
 
 /// Reads a trace: `PID name(arguments) = result`, or that in two halves where other threads ran meanwhile.
