@@ -14,7 +14,7 @@ pub(super) fn routes() -> OpenApiRouter {
 
 /// How the API is.
 #[derive(Serialize, ToSchema)]
-struct Status {
+struct ServerStatus {
     /// `ok`, or `maintenance` while nothing can be changed.
     #[schema(example = "ok")]
     status: &'static str,
@@ -27,10 +27,10 @@ struct Status {
 
 /// How the API is
 #[utoipa::path(get, path = "/v1/status", operation_id = "read_status", tag = "status", security(()),
-    responses((status = 200, body = Status)))]
-async fn read(Anybody(ctx): Anybody) -> Result<axum::Json<Status>, Failure> {
+    responses((status = 200, body = ServerStatus)))]
+async fn read(Anybody(ctx): Anybody) -> Result<axum::Json<ServerStatus>, Failure> {
     let settings = ctx.api.settings().await?;
-    Ok(axum::Json(Status {
+    Ok(axum::Json(ServerStatus {
         status: if settings.maintenance { "maintenance" } else { "ok" },
         version: env!("CARGO_PKG_VERSION"),
         registrations_open: settings.registrations,
