@@ -7,12 +7,13 @@ use tokio::sync::mpsc;
 
 use super::tenants::Tenants;
 use super::{Authority, Configured, Decision, Publish, Resume, Revocation, View};
+use crate::stream_id::StreamId;
 
 /// Revocations waiting to be carried out.
 const PENDING_REVOCATIONS: usize = 1024;
 
-/// Asks [`Tenants`] about what has the form of theirs, and [`Configured`] about the rest, which is also asked first for keys: one that
-/// an operator configured may look like anything.
+/// Asks [`Tenants`] about what has the form of theirs, and [`Configured`] about the rest; about what an operator configured always, which
+/// may look like anything.
 pub(crate) struct Composed {
     configured: Arc<Configured>,
     tenants: Arc<Tenants>,
@@ -24,8 +25,8 @@ impl Composed {
         Self { configured, tenants }
     }
 
-    fn of_stream(&self, stream: &str) -> &dyn Authority {
-        if Tenants::owns_stream(stream) && !self.configured.has_stream(stream) {
+    fn of_stream(&self, stream: &StreamId) -> &dyn Authority {
+        if stream.is_tenants() && !self.configured.has_stream(stream) {
             &*self.tenants
         } else {
             &*self.configured
@@ -40,14 +41,15 @@ impl Authority for Composed {
             return self.configured.publish(ask);
         }
         // A stream's name without a token is no credential; under the application of a project it may be enough.
-        if Tenants::owns_key(key) && !(Tenants::owns_stream(key) && ask.token.is_none()) {
+        let names_stream = StreamId::parse(key).is_some_and(|stream| stream.is_tenants());
+        if Tenants::owns_key(key) || names_stream && ask.token.is_some() {
             return self.tenants.publish(ask);
         }
         let (tenants, configured) = (Arc::clone(&self.tenants), Arc::clone(&self.configured));
         Box::pin(async move {
             match tenants.publish_by_app(&ask).await? {
                 Some(grant) => Ok(grant),
-                None if Tenants::owns_key(ask.key.expose()) => tenants.publish(ask).await,
+                None if names_stream => tenants.publish(ask).await,
                 None => configured.publish(ask).await,
             }
         })
@@ -58,15 +60,15 @@ impl Authority for Composed {
     }
 
     fn play(&self, ask: View) -> Decision {
-        self.of_stream(ask.stream.as_str()).play(ask)
+        self.of_stream(&ask.stream).play(ask)
     }
 
     fn view(&self, ask: View) -> Decision {
-        self.of_stream(ask.stream.as_str()).view(ask)
+        self.of_stream(&ask.stream).view(ask)
     }
 
     fn resume(&self, ask: Resume) -> Decision {
-        self.of_stream(ask.stream.as_str()).resume(ask)
+        self.of_stream(&ask.stream).resume(ask)
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {

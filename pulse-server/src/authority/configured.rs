@@ -111,8 +111,8 @@ impl Configured {
     }
 
     /// Whether this stream is configured.
-    pub(super) fn has_stream(&self, stream: &str) -> bool {
-        self.table.load().streams.iter().any(|known| known.as_str() == stream)
+    pub(super) fn has_stream(&self, stream: &StreamId) -> bool {
+        self.table.load().streams.contains(stream)
     }
 
     /// Whether a configured stream has this key.

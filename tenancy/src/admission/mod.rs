@@ -64,6 +64,8 @@ pub struct GoodKey {
 pub struct Publishing {
     /// The key; `None` for a token.
     pub key_id: Option<StreamKeyId>,
+    /// What a token was signed with, and what can void it.
+    pub token: Option<(SigningKeyId, Bearer)>,
     /// The stream.
     pub admission: Arc<Admission>,
     /// When the leave ends: with the key, or with the schedule. A token is checked when publishing begins.

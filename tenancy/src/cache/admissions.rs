@@ -9,6 +9,7 @@ use crate::admission::{
     self, Admission, Affected, KnownStreamKey, Publishing, Purpose, Refused, Tenant, concerns,
 };
 use crate::app::{self, App};
+use crate::revocation::Bearer;
 use crate::store::{BoxFuture, Entity, Store};
 use crate::vault::Keys;
 use crate::{Error, StreamId, stream_key, token};
@@ -123,7 +124,7 @@ impl Cache {
         let ends_at = admission.stream_key(key.id, now)?;
         admission.publishable(now)?;
         let expires_at = earlier(ends_at, admission.stream.ends_at);
-        Ok(Publishing { key_id: Some(key.id), admission, expires_at })
+        Ok(Publishing { key_id: Some(key.id), token: None, admission, expires_at })
     }
 
     /// Whether an encoder may publish with a token of [`Purpose::Publish`], which says of which stream.
@@ -140,10 +141,11 @@ impl Cache {
     ) -> Result<Publishing, Refused> {
         let id = token::stream_of(token).ok_or(Refused::Malformed)?;
         let admission = self.opened(store, keys, id, now).await?;
-        admission.verify(token, Purpose::Publish, now)?;
+        let claims = admission.verify(token, Purpose::Publish, now)?;
+        let token = token::key_id(token).map(|key_id| (key_id, Bearer::of(&claims)));
         admission.publishable(now)?;
         let expires_at = admission.stream.ends_at;
-        Ok(Publishing { key_id: None, admission, expires_at })
+        Ok(Publishing { key_id: None, token, admission, expires_at })
     }
 
     async fn opened<S: Store>(

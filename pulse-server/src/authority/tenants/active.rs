@@ -58,6 +58,17 @@ pub(super) struct Used {
     publisher: Option<u64>,
 }
 
+impl Used {
+    /// It is published, or about to be.
+    pub(super) fn publish(&mut self, publisher: Publisher) {
+        let number = self.active.numbers.fetch_add(1, Ordering::Relaxed);
+        if let Some(used) = self.active.uses().get_mut(&self.id) {
+            used.publishers.insert(number, publisher);
+        }
+        self.publisher = Some(number);
+    }
+}
+
 impl Drop for Used {
     fn drop(&mut self) {
         let mut uses = self.active.uses();
@@ -75,21 +86,7 @@ impl Active {
     /// Something is about to be granted on `admission`. Whether that is still what is known is to be looked at after this: what
     /// changes from here on is found.
     pub(super) fn enter(self: &Arc<Self>, admission: &Arc<Admission>) -> Used {
-        self.enter_as(admission, None)
-    }
-
-    /// The same, for somebody who publishes.
-    pub(super) fn enter_publisher(
-        self: &Arc<Self>,
-        admission: &Arc<Admission>,
-        publisher: Publisher,
-    ) -> Used {
-        self.enter_as(admission, Some(publisher))
-    }
-
-    fn enter_as(self: &Arc<Self>, admission: &Arc<Admission>, publisher: Option<Publisher>) -> Used {
         let id = admission.stream.id;
-        let number = publisher.map(|_| self.numbers.fetch_add(1, Ordering::Relaxed));
         let mut uses = self.uses();
         let used = uses.entry(id).or_insert_with(|| Use {
             admission: Arc::clone(admission),
@@ -97,8 +94,7 @@ impl Active {
             publishers: HashMap::new(),
         });
         used.grants += 1;
-        used.publishers.extend(number.zip(publisher));
-        Used { active: Arc::clone(self), id, publisher: number }
+        Used { active: Arc::clone(self), id, publisher: None }
     }
 
     /// Streams in use whom a change concerns.

@@ -7,7 +7,9 @@ use tenancy::admission::Publishing;
 use tenancy::hook::HookEvent;
 use tenancy::{Error, StreamId, stream};
 
+use super::active::Publisher;
 use super::hooked::Hooked;
+use super::publish::busy;
 use super::{Shared, denied, refused};
 use crate::authority::{Denied, DeniedCode, Grant, Publish, TIMEOUT, decide};
 
@@ -60,13 +62,16 @@ impl Shared {
             })?,
         };
         let known = super::active::stream(id).ok_or_else(none)?;
-        let (admission, used) = self.enter(&known, now).await?;
+        let (admission, mut used) = self.enter(&known, now).await?;
         if admission.project_id() != project_id {
             return Err(none());
         }
         admission.publishable(now).map_err(|why| refused(&why))?;
         let expires_at = admission.stream.ends_at;
-        Ok((Publishing { key_id: None, admission, expires_at }, used))
+        let leave = Publishing { key_id: None, token: None, admission, expires_at };
+        used.publish(Publisher::of(&leave));
+        // What has changed since it was entered may have passed the publisher by.
+        if self.is_current(&leave.admission, now) { Ok((leave, used)) } else { Err(busy()) }
     }
 
     async fn of_name(&self, project_id: ProjectId, name: &str) -> Result<StreamId, Error> {

@@ -98,14 +98,9 @@ impl Tenants {
         }
     }
 
-    /// Whether a key or a stream's name has the form of a tenant's.
+    /// Whether this has the form of a tenant's stream key.
     pub(super) fn owns_key(key: &str) -> bool {
-        tenancy::stream_key::project_of(key).is_some() || Self::owns_stream(key)
-    }
-
-    /// Whether a stream's name has the form of a tenant's.
-    pub(super) fn owns_stream(stream: &str) -> bool {
-        tenancy::StreamId::parse(stream).is_ok()
+        tenancy::stream_key::project_of(key).is_some()
     }
 }
 

@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::active::Publisher;
 use super::hooked::{Asked, Hooked};
-use super::terms::{epoch, of_stream_key};
+use super::terms::publisher;
 use super::{Shared, denied, refused};
-use crate::authority::{Credential, Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, Terms, decide};
+use crate::authority::{Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, decide};
 
 /// How long the database is waited for where something is known without it.
 const SOON: Duration = Duration::from_millis(500);
@@ -42,18 +42,14 @@ impl Shared {
         used: super::active::Used,
         asked: Option<Asked>,
     ) -> Result<Grant, Denied> {
-        let Publishing { key_id, admission, .. } = leave;
+        let Publishing { key_id, token, admission, .. } = leave;
         let id = admission.stream.id;
         self.hours_left(&admission).await?;
         let takeover = self.api.config().ingest.takeover;
         let lease = self.leases.take(&self.api, id, key_id, takeover).await?;
         let stream = super::active::stream(id)
             .ok_or_else(|| denied(DeniedCode::BadCredential, "the stream's id is none of the live path's"))?;
-        let terms = Terms {
-            epoch: epoch(admission.stream.publish_epoch),
-            ..Terms::publisher(key_id.map_or(Credential(0), of_stream_key))
-        };
-        let mut grant = Grant::new(stream, terms);
+        let mut grant = Grant::new(stream, publisher(admission.stream.publish_epoch, key_id, token.as_ref()));
         grant.guard = Guard::new((lease, used, asked.map(Asked::until_gone)));
         Ok(grant)
     }
@@ -83,7 +79,8 @@ impl Shared {
     ) -> Result<(Publishing, super::active::Used), Denied> {
         for _ in 0..ATTEMPTS {
             let leave = self.look_up(ask, now).await.map_err(|why| refused(&why))?;
-            let used = self.active.enter_publisher(&leave.admission, Publisher::of(&leave));
+            let mut used = self.active.enter(&leave.admission);
+            used.publish(Publisher::of(&leave));
             if self.is_current(&leave.admission, now) {
                 return Ok((leave, used));
             }

@@ -1,11 +1,11 @@
 //! How tenants' credentials are named in grants and session handles.
 //!
-//! A viewer's are, in this order: the token and the viewer, each by its tag in the store, and the signing key.
+//! Of who comes with a token they are, in this order: the token and the viewer, each by its tag in the store, and the signing key.
 
-use tenancy::revocation::Tag;
+use tenancy::revocation::{Bearer, Tag};
 use tenancy::{SigningKeyId, StreamKeyId};
 
-use crate::authority::{Credential, Credentials, Terms};
+use crate::authority::{Credential, Credentials, Role, Terms};
 
 /// The credential of who needed none. A tag is this one with a chance of 2^-64.
 pub(super) const PUBLIC: Credential = Credential(1);
@@ -18,9 +18,26 @@ pub(super) fn public(stream_epoch: i64) -> Terms {
 
 /// Of who watches by a token.
 pub(super) fn signed(stream_epoch: i64, token: Option<Tag>, viewer: Option<Tag>, key: SigningKeyId) -> Terms {
+    Terms { epoch: epoch(stream_epoch), ..Terms::viewer(of_token(token, viewer, key)) }
+}
+
+/// Of who publishes: by a stream key, by a token, or by what a hook says.
+pub(super) fn publisher(
+    publish_epoch: i64,
+    key_id: Option<StreamKeyId>,
+    token: Option<&(SigningKeyId, Bearer)>,
+) -> Terms {
+    let credentials = match (key_id, token) {
+        (Some(id), _) => of_stream_key(id).into(),
+        (None, Some((key, bearer))) => of_token(bearer.token, bearer.viewer, *key),
+        (None, None) => Credentials::default(),
+    };
+    Terms { role: Role::Publisher, credentials, epoch: epoch(publish_epoch) }
+}
+
+fn of_token(token: Option<Tag>, viewer: Option<Tag>, key: SigningKeyId) -> Credentials {
     let tag = |tag: Option<Tag>| tag.map_or(Credential(0), of_tag);
-    let credentials = Credentials::new(&[tag(token), tag(viewer), of_signing_key(key)]);
-    Terms { epoch: epoch(stream_epoch), ..Terms::viewer(credentials) }
+    Credentials::new(&[tag(token), tag(viewer), of_signing_key(key)])
 }
 
 /// The token, the viewer and the signing key of a viewer's terms.

@@ -1,10 +1,11 @@
 //! The migration hook: projects' own backends decide who publishes and plays, as they did behind nginx-rtmp.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
+use platform_core::WallTime;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -119,8 +120,10 @@ fn a_signed_question_is_answered_with_a_rename_and_the_stream_of_that_name_is_li
     let backend = Backend::start();
     let (mut rig, tenant, id) = set_up(HERE);
     let secret = hook(&rig, &tenant, &json!({"url": backend.url("/rename/show"), "events": ["publish"]}));
-    let _encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "old-key-7"));
+    let mut encoder =
+        Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "old-key-7"));
     until_live(&rig, &tenant, &id);
+    let schedule = format!("/v1/streams/{id}/schedule");
     let asked = backend.asked("/rename/show").remove(0);
     let body: Value = serde_json::from_str(&asked.body).unwrap();
     assert_eq!((&body["type"], &body["data"]["name"]), (&json!("publish"), &json!("old-key-7")), "{body}");
@@ -130,6 +133,10 @@ fn a_signed_question_is_answered_with_a_rename_and_the_stream_of_that_name_is_li
     mac.update(format!("{id}.{at}.{}", asked.body).as_bytes());
     let signature = base64::engine::general_purpose::STANDARD.encode(mac.finalize().into_bytes());
     assert_eq!(asked.headers["webhook-signature"], format!("v1,{signature}"));
+    // Let in by a hook, it ends with the stream's schedule as others do.
+    let ends_at = WallTime::from(SystemTime::now() + Duration::from_secs(2));
+    rig.done(&tenant.owner, "PUT", &schedule, &json!({"ends_at": ends_at}), 200);
+    encoder.wait(PATIENCE);
     rig.pulse.assert_sound();
 }
 

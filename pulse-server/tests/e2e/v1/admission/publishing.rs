@@ -1,7 +1,8 @@
 //! Publishing with stream keys: the right ones do, and are cut off when they no longer are.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use platform_core::WallTime;
 use serde_json::{Value, json};
 
 use super::studio::{AT_ONCE, Studio, assert_dropped, limit, publish, quick, stream};
@@ -90,4 +91,45 @@ fn a_plan_says_how_many_streams_are_published_and_a_killed_server_keeps_no_place
     rig.pulse.start_again();
     let _encoder = publish(&rig, "third", &other_key);
     rig.pulse.wait_live(&other);
+}
+
+/// Has a stream end soon.
+#[track_caller]
+fn end_soon(rig: &Rig, studio: &Studio) {
+    let ends_at = WallTime::from(SystemTime::now() + Duration::from_secs(3));
+    rig.done(&studio.tenant.owner, "PUT", &studio.path("/schedule"), &json!({"ends_at": ends_at}), 200);
+}
+
+#[test]
+fn a_publishing_token_publishes_its_stream_until_it_or_its_signing_key_is_revoked() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mint = || rig.post(&studio.tenant.key, &studio.path("/tokens/publish"), &json!({}));
+    let name = |token: &Value| format!("{}?token={}", studio.id, text(&token["token"]));
+    let token = mint();
+    let mut encoder = publish(&rig, "first", &name(&token));
+    rig.pulse.wait_live(&studio.id);
+    let revoke = json!({"jti": token["token_id"]});
+    rig.done(&studio.tenant.key, "POST", &studio.path("/tokens/revoke"), &revoke, 204);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &name(&token));
+    let token = mint();
+    let mut encoder = publish(&rig, "second", &name(&token));
+    rig.pulse.wait_live(&studio.id);
+    let path = format!("/v1/projects/{}/signing-keys/{}", studio.tenant.project, studio.tenant.signing_key);
+    rig.done(&studio.tenant.owner, "DELETE", &path, &Value::Null, 204);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &name(&token));
+}
+
+#[test]
+fn a_schedule_that_ends_ends_who_publishes() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mut encoder = studio.publish(&rig);
+    end_soon(&rig, &studio);
+    wait::until("the schedule's end", AT_ONCE * 2, || encoder.exited().ok_or("it publishes on"));
+    assert_refused(&rig, &studio.key);
 }
