@@ -4,13 +4,14 @@ use std::time::Duration;
 
 use hyper::StatusCode;
 use platform_core::WallTime;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use tenancy::token::{self, TokenInput};
-use tenancy::{Error, SigningKeyId, StreamId};
+use tenancy::{SigningKeyId, StreamId};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
+use super::tokens::MintedToken;
 use crate::v1::body::Input;
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
@@ -36,47 +37,22 @@ struct MintPublishToken {
     not_before: Option<WallTime>,
 }
 
-/// A minted token.
-#[derive(Serialize, ToSchema)]
-struct PublishToken {
-    /// The JWT, for `?token=` behind the stream's id.
-    token: String,
-    /// Its id (`jti`), by which it can be revoked.
-    #[schema(required)]
-    token_id: Option<String>,
-    #[schema(value_type = schema::StreamId)]
-    stream_id: StreamId,
-    #[schema(value_type = schema::SigningKeyId)]
-    signing_key_id: SigningKeyId,
-    #[schema(value_type = schema::Time)]
-    expires_at: WallTime,
-}
-
 /// Mint a token to publish with
 ///
 /// Instead of a stream key: `rtmp://HOST/live/{stream_id}?token={token}`. It is looked at when publishing begins. It is counted in the usage, and takes no
 /// idempotency key: another one does no harm.
 #[utoipa::path(post, path = "/v1/streams/{stream_id}/tokens/publish", operation_id = "mint_publish_token",
     tag = "stream keys", params(("stream_id" = schema::StreamId, Path)), request_body = MintPublishToken,
-    responses((status = 201, body = PublishToken)))]
+    responses((status = 201, body = MintedToken)))]
 async fn mint(
     ctx: Context,
     Path(stream_id): Path<StreamId>,
     Input(input): Input<MintPublishToken>,
-) -> Result<(StatusCode, axum::Json<PublishToken>), Failure> {
+) -> Result<(StatusCode, axum::Json<MintedToken>), Failure> {
     let MintPublishToken { signing_key_id, valid_seconds, not_before } = input;
     let input =
         TokenInput { valid: valid_seconds.map(Duration::from_secs), not_before, ..TokenInput::default() };
     let minter =
         token::publish_minter(&mut ctx.reader().await?, &ctx.call, stream_id, signing_key_id).await?;
-    ctx.check_requests()?;
-    let minted = minter.mint(&ctx.call, &input)?;
-    ctx.api.usage.count_token(&ctx.call);
-    let token = minted.token.expose_str().ok_or_else(|| Error::internal("a token is no text"))?.to_owned();
-    let expires_at = WallTime::from_unix_ms(minted.claims.exp.saturating_mul(1000));
-    let (signing_key_id, token_id) = (minter.key_id(), minted.claims.jti);
-    Ok((
-        StatusCode::CREATED,
-        axum::Json(PublishToken { token, token_id, stream_id, signing_key_id, expires_at }),
-    ))
+    MintedToken::answer(&ctx, stream_id, &minter, &input)
 }

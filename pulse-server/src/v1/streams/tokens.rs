@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::StatusCode;
 use platform_core::WallTime;
 use serde::{Deserialize, Serialize};
-use tenancy::token::TokenInput;
+use tenancy::token::{Minted, Minter, TokenInput};
 use tenancy::{Error, SigningKeyId, StreamId};
 use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
@@ -47,9 +47,9 @@ struct MintToken {
     renditions: Option<Vec<String>>,
 }
 
-/// A minted playback token.
+/// A minted token.
 #[derive(Serialize, ToSchema)]
-struct PlaybackToken {
+pub(super) struct MintedToken {
     /// The JWT, for `?token=`.
     token: String,
     /// Its id (`jti`), by which it can be revoked.
@@ -63,28 +63,38 @@ struct PlaybackToken {
     expires_at: WallTime,
 }
 
+impl MintedToken {
+    /// Mints a token, counts it, and answers with it.
+    pub(super) fn answer(
+        ctx: &Context,
+        stream_id: StreamId,
+        minter: &Minter,
+        input: &TokenInput,
+    ) -> Result<(StatusCode, axum::Json<Self>), Failure> {
+        ctx.check_requests()?;
+        let Minted { token, claims } = minter.mint(&ctx.call, input)?;
+        ctx.api.usage.count_token(&ctx.call);
+        let token = token.expose_str().ok_or_else(|| Error::internal("a token is no text"))?.to_owned();
+        let expires_at = WallTime::from_unix_ms(claims.exp.saturating_mul(1000));
+        let (signing_key_id, token_id) = (minter.key_id(), claims.jti);
+        Ok((StatusCode::CREATED, axum::Json(Self { token, token_id, stream_id, signing_key_id, expires_at })))
+    }
+}
+
 /// Mint a playback token
 ///
 /// It is counted in the usage, and takes no idempotency key: another one does no harm.
 #[utoipa::path(post, path = "/v1/streams/{stream_id}/tokens", operation_id = "mint_playback_token",
     tag = "playback tokens", params(("stream_id" = schema::StreamId, Path)), request_body = MintToken,
-    responses((status = 201, body = PlaybackToken)))]
+    responses((status = 201, body = MintedToken)))]
 async fn mint(
     ctx: Context,
     Path(stream_id): Path<StreamId>,
     Input(input): Input<MintToken>,
-) -> Result<(StatusCode, axum::Json<PlaybackToken>), Failure> {
+) -> Result<(StatusCode, axum::Json<MintedToken>), Failure> {
     let MintToken { signing_key_id, valid_seconds, not_before, viewer_id, ip, referrer, renditions } = input;
     let valid = valid_seconds.map(Duration::from_secs);
     let input = TokenInput { valid, not_before, viewer_id, ip, referrer, renditions };
     let minter = ctx.api.cache.minter(&ctx.api.db, &ctx.call, stream_id, signing_key_id).await?;
-    ctx.check_requests()?;
-    let minted = minter.mint(&ctx.call, &input)?;
-    ctx.api.usage.count_token(&ctx.call);
-    let token = minted.token.expose_str().ok_or_else(|| Error::internal("a token is no text"))?.to_owned();
-    let expires_at = WallTime::from_unix_ms(minted.claims.exp.saturating_mul(1000));
-    let signing_key_id = minter.key_id();
-    let token_id = minted.claims.jti;
-    let answer = PlaybackToken { token, token_id, stream_id, signing_key_id, expires_at };
-    Ok((StatusCode::CREATED, axum::Json(answer)))
+    MintedToken::answer(&ctx, stream_id, &minter, &input)
 }
