@@ -1,6 +1,6 @@
 //! The server: listeners over the shared state, reload and drain.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashSet;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -266,16 +266,10 @@ async fn sweep(app: Weak<App>) {
     loop {
         tokio::time::sleep(SWEEP_EVERY).await;
         let Some(app) = app.upgrade() else { return };
-        let mut known = HashMap::new();
-        app.sessions.sweep(|stream| match known.get(stream) {
-            Some(idle) => *idle,
-            None => {
-                let hls = app.registry.find(stream).and_then(|channel| channel.life()?.hls.clone());
-                let target = hls.and_then(|hls| hls.target_duration());
-                let idle = target.map_or(IDLE, |target| target * IDLE_TARGETS);
-                known.insert(stream.clone(), idle);
-                idle
-            }
+        app.sessions.sweep(|stream| {
+            let hls = app.registry.find(stream).and_then(|channel| channel.life()?.hls.clone());
+            let target = hls.and_then(|hls| hls.target_duration());
+            target.map_or(IDLE, |target| target * IDLE_TARGETS)
         });
     }
 }

@@ -19,8 +19,8 @@ pub(crate) struct Grants(Arc<Mutex<Table>>);
 #[derive(Debug, Default)]
 struct Table {
     next: u64,
-    /// About 150 bytes a player.
-    held: HashMap<u64, Held>,
+    /// By stream, so that a revocation touches its stream's alone. About 150 bytes a player.
+    held: HashMap<StreamId, HashMap<u64, Held>>,
     /// Revocations so far.
     revoked: u64,
     /// The latest of them; none while no decision is out.
@@ -31,7 +31,6 @@ struct Table {
 
 #[derive(Debug)]
 struct Held {
-    stream: StreamId,
     terms: Terms,
     revoked: oneshot::Sender<()>,
 }
@@ -47,6 +46,7 @@ pub(crate) struct Asked {
 #[derive(Debug)]
 pub(crate) struct Hold {
     grants: Grants,
+    stream: StreamId,
     id: u64,
     revoked: oneshot::Receiver<()>,
 }
@@ -74,8 +74,9 @@ impl Grants {
             }
             table.latest.push_back(revocation.clone());
         }
-        let covered = table.held.extract_if(|_, held| revocation.covers(&held.stream, &held.terms));
-        for (_, held) in covered {
+        let covered = table.take_covered(revocation);
+        drop(table);
+        for held in covered {
             // Fails when it is being given back at this moment.
             let _ = held.revoked.send(());
         }
@@ -83,6 +84,35 @@ impl Grants {
 
     fn lock(&self) -> MutexGuard<'_, Table> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Table {
+    fn take_covered(&mut self, revocation: &Revocation) -> Vec<Held> {
+        let mut covered = Vec::new();
+        let mut take = |stream: &StreamId, held: &mut HashMap<u64, Held>| {
+            covered.extend(
+                held.extract_if(|_, held| revocation.covers(stream, &held.terms)).map(|(_, held)| held),
+            );
+        };
+        match revocation.stream() {
+            Some(stream) => {
+                if let Some(held) = self.held.get_mut(stream) {
+                    take(stream, held);
+                }
+            }
+            None => self.held.iter_mut().for_each(|(stream, held)| take(stream, held)),
+        }
+        covered
+    }
+
+    fn give_back(&mut self, stream: &StreamId, id: u64) {
+        if let Some(held) = self.held.get_mut(stream) {
+            held.remove(&id);
+            if held.is_empty() {
+                self.held.remove(stream);
+            }
+        }
     }
 }
 
@@ -101,10 +131,11 @@ impl Asked {
         let (sender, revoked) = oneshot::channel();
         let id = table.next;
         table.next += 1;
-        let held = Held { stream: grant.stream.clone(), terms: grant.terms, revoked: sender };
-        table.held.insert(id, held);
+        let stream = grant.stream.clone();
+        let held = Held { terms: grant.terms, revoked: sender };
+        table.held.entry(stream.clone()).or_default().insert(id, held);
         drop(table);
-        Ok(Hold { grants: self.grants.clone(), id, revoked })
+        Ok(Hold { grants: self.grants.clone(), stream, id, revoked })
     }
 }
 
@@ -138,7 +169,7 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.grants.lock().held.remove(&self.id);
+        self.grants.lock().give_back(&self.stream, self.id);
     }
 }
 
@@ -169,6 +200,17 @@ mod tests {
         assert_eq!(revoked, [false, false, true]);
         drop(holds);
         assert!(grants.lock().held.is_empty(), "grants are forgotten with whoever holds them");
+    }
+
+    #[test]
+    fn a_revocation_of_many_streams_reaches_all_of_them() {
+        let grants = Grants::default();
+        let mut holds: Vec<_> =
+            ["one", "two", "kept"].map(|stream| grants.ask().hold(&grant(stream, 1)).unwrap()).into();
+        let kept = StreamId::parse("kept").unwrap();
+        grants.revoke(&Revocation::AllBut(Arc::new([kept].into())));
+        let revoked: Vec<_> = holds.iter_mut().map(Hold::is_revoked).collect();
+        assert_eq!(revoked, [true, true, false]);
     }
 
     #[test]

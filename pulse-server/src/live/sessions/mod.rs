@@ -5,103 +5,39 @@
 //! look-up.
 
 mod handle;
+mod revoked;
+mod rooms;
+mod session;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::HashMap;
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use hls_packager::Renditions;
 
-use crate::authority::{Denied, Grant, Guard, Resume, Revocation, Seat, Terms};
+use crate::authority::{Denied, Grant, Resume, Revocation};
 use crate::stream_id::StreamId;
 use handle::{Fields, Signed, Signer};
 pub(crate) use handle::{Handle, TEXT as HANDLE_CHARACTERS};
+use revoked::Revoked;
+use rooms::{Room, Rooms};
+use session::{Session, Slot};
 
 /// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it nobody new is admitted.
 pub(super) const MAX_SESSIONS: usize = 262_144;
 /// How long a handle lasts where the grant does not say.
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
-/// Revocations remembered against handles that are signed but not known. When one is forgotten, the oldest first, so is every unknown
-/// handle of its time: it may have been covered, and whoever has it is admitted anew.
-const MAX_REVOCATIONS: usize = 4096;
-
-/// A viewer's session.
-struct Session {
-    signed: Signed,
-    stream: StreamId,
-    terms: Terms,
-    expires: u32,
-    renditions: Renditions,
-    /// Milliseconds of the table's clock.
-    last_seen: AtomicU64,
-    /// Whether it has asked for a media playlist, and so counts as a viewer.
-    counted: AtomicBool,
-    place: Place,
-    _guard: Guard,
-}
-
-/// A session's place among the viewers, taken with its first media request.
-struct Place {
-    taken: AtomicBool,
-    seat: Option<Arc<dyn Seat>>,
-    guard: Mutex<Guard>,
-}
-
-impl Place {
-    fn new(seat: Option<Arc<dyn Seat>>) -> Self {
-        Self { taken: AtomicBool::new(seat.is_none()), seat, guard: Mutex::default() }
-    }
-
-    /// Takes the place, if it is not taken. Requests that come at once take it once.
-    fn take(&self) -> Result<(), Denied> {
-        let Some(seat) = self.seat.as_ref().filter(|_| !self.taken.load(Ordering::Acquire)) else {
-            return Ok(());
-        };
-        let mut guard = self.guard.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.taken.load(Ordering::Acquire) {
-            *guard = seat.take()?;
-            self.taken.store(true, Ordering::Release);
-        }
-        Ok(())
-    }
-}
 
 /// The sessions of this process.
 pub struct Sessions {
     signer: Signer,
     started: Instant,
-    known: Mutex<HashMap<[u8; 8], Arc<Session>>>,
+    rooms: Rooms,
+    /// How many sessions there are.
+    taken: Arc<AtomicUsize>,
     revoked: Mutex<Revoked>,
-    /// Viewers by stream, as the last sweep found them.
-    counts: Mutex<Arc<HashMap<StreamId, usize>>>,
-}
-
-/// What was revoked since the process started, with the time in seconds since 1970.
-#[derive(Default)]
-struct Revoked {
-    latest: VecDeque<(Revocation, u64)>,
-    /// When the newest of those that are not remembered any more was made.
-    forgotten: Option<u64>,
-}
-
-impl Revoked {
-    fn push(&mut self, revocation: Revocation, at: u64) {
-        if self.latest.len() >= MAX_REVOCATIONS {
-            // Who comes with a handle of a tenant's stream is asked about in the store, which remembers.
-            let lost =
-                self.latest.pop_front().filter(|(of, _)| !of.stream().is_some_and(StreamId::is_tenants));
-            self.forgotten = lost.map(|(_, at)| at).max(self.forgotten);
-        }
-        self.latest.push_back((revocation, at));
-    }
-
-    fn covers(&self, stream: &StreamId, terms: &Terms, opened: u64) -> bool {
-        let covers = |(revocation, at): &(Revocation, u64)| opened <= *at && revocation.covers(stream, terms);
-        self.forgotten.is_some_and(|at| opened <= at && !stream.is_tenants())
-            || self.latest.iter().any(covers)
-    }
 }
 
 /// Why a handle was refused.
@@ -150,9 +86,9 @@ impl Sessions {
         Self {
             signer: Signer::new(keys),
             started: Instant::now(),
-            known: Mutex::default(),
+            rooms: Rooms::default(),
+            taken: Arc::default(),
             revoked: Mutex::default(),
-            counts: Mutex::default(),
         }
     }
 
@@ -171,12 +107,12 @@ impl Sessions {
             renditions: grant.limits.renditions,
         };
         let signed = self.signer.sign(&grant.stream, &fields);
-        let session = self.session(signed, &fields, grant);
-        let mut known = self.known();
-        if known.len() >= MAX_SESSIONS {
-            return Err(Full);
-        }
-        known.insert(id, Arc::new(session));
+        let slot = Slot::take(&self.taken, MAX_SESSIONS).ok_or(Full)?;
+        let stream = grant.stream.clone();
+        self.rooms.within(&stream, |room, table| {
+            let session = self.session(signed, &fields, grant, room, Some(slot));
+            table.sessions.insert(id, Arc::new(session));
+        });
         Ok(Handle::of(&signed))
     }
 
@@ -186,10 +122,9 @@ impl Sessions {
     /// [`Refused`] says why it does not open the stream.
     pub fn check(&self, stream: &StreamId, handle: &str, playlist: bool) -> Result<Checked, Refused> {
         let signed = handle::decode(handle).ok_or(Refused::Forged)?;
-        let known = self.known().get(&handle::claimed_id(&signed)).cloned();
-        let genuine =
-            |session: &Arc<Session>| handle::equal(&session.signed, &signed) && session.stream == *stream;
-        match known.filter(genuine) {
+        let room = self.rooms.find(stream);
+        let known = room.and_then(|room| room.get(handle::claimed_id(&signed)));
+        match known.filter(|session| handle::equal(&session.signed, &signed)) {
             Some(session) => self.see(&session, playlist).map(Checked::Known),
             None => self.open(stream, signed).map(Checked::Unknown),
         }
@@ -201,23 +136,25 @@ impl Sessions {
     /// [`Refused`] when it was taken back meanwhile, or there is no place for the viewer.
     pub fn adopt(&self, unknown: &Unknown, grant: Grant, playlist: bool) -> Result<Renditions, Refused> {
         let Unknown { signed, fields } = unknown;
-        let session = Arc::new(self.session(*signed, fields, grant));
-        let mut known = self.known();
-        // Under the lock: whoever is revoked from here on is found in the table.
-        if self.revoked().covers(&session.stream, &fields.terms, fields.opened.into()) {
-            return Err(Refused::Revoked);
-        }
-        let session = match known.get(&fields.id) {
-            // Another request of it was quicker.
-            Some(other) if other.signed == *signed => Arc::clone(other),
-            // Beyond the limit it is served without being known: it was admitted once.
-            _ if known.len() >= MAX_SESSIONS => session,
-            _ => {
-                known.insert(fields.id, Arc::clone(&session));
-                session
+        // Beyond the limit it is served without being known: it was admitted once.
+        let slot = Slot::take(&self.taken, MAX_SESSIONS);
+        let stream = grant.stream.clone();
+        let session = self.rooms.within(&stream, |room, table| {
+            // Under the lock: whoever is revoked from here on is found in the table.
+            if self.revoked().covers(&stream, &fields.terms, fields.opened.into()) {
+                return Err(Refused::Revoked);
             }
-        };
-        drop(known);
+            if let Some(other) = table.sessions.get(&fields.id).filter(|other| other.signed == *signed) {
+                // Another request of it was quicker.
+                return Ok(Arc::clone(other));
+            }
+            let known = slot.is_some();
+            let session = Arc::new(self.session(*signed, fields, grant, room, slot));
+            if known {
+                table.sessions.insert(fields.id, Arc::clone(&session));
+            }
+            Ok(session)
+        })?;
         self.see(&session, playlist)
     }
 
@@ -241,66 +178,61 @@ impl Sessions {
         session.place.take().map_err(Refused::NoSeat)?;
         session.last_seen.store(self.clock_ms(), Ordering::Relaxed);
         if playlist {
-            session.counted.store(true, Ordering::Relaxed);
+            session.count();
         }
         Ok(session.renditions)
     }
 
-    fn session(&self, signed: Signed, fields: &Fields, grant: Grant) -> Session {
-        Session {
-            signed,
-            stream: grant.stream,
-            terms: fields.terms,
-            expires: fields.expires,
-            renditions: fields.renditions,
-            last_seen: AtomicU64::new(self.clock_ms()),
-            counted: AtomicBool::new(false),
-            place: Place::new(grant.seat),
-            _guard: grant.guard,
-        }
+    fn session(
+        &self,
+        signed: Signed,
+        fields: &Fields,
+        grant: Grant,
+        room: &Room,
+        slot: Option<Slot>,
+    ) -> Session {
+        let session = Session::new(signed, fields, grant, room.counter(), slot);
+        session.last_seen.store(self.clock_ms(), Ordering::Relaxed);
+        session
     }
 
     /// Ends what `revocation` covers, for ever.
     pub fn revoke(&self, revocation: &Revocation) {
         self.revoked().push(revocation.clone(), unix_now());
-        self.known().retain(|_, session| !revocation.covers(&session.stream, &session.terms));
+        let rooms = match revocation.stream() {
+            Some(stream) => self.rooms.find(stream).map(|room| (stream.clone(), room)).into_iter().collect(),
+            None => self.rooms.all(),
+        };
+        for (stream, room) in rooms {
+            self.rooms.take_out(&stream, &room, |session| revocation.covers(&stream, &session.terms));
+        }
     }
 
     /// Forgets sessions that have been idle for as long as `idle` says for their stream; to be called every second or so.
-    pub fn sweep(&self, mut idle: impl FnMut(&StreamId) -> Duration) {
-        let now = self.clock_ms();
-        self.known().retain(|_, session| {
-            let silent = now.saturating_sub(session.last_seen.load(Ordering::Relaxed));
-            u128::from(silent) <= idle(&session.stream).as_millis()
-        });
-        let counts = Arc::new(self.viewers());
-        *self.counts.lock().unwrap_or_else(PoisonError::into_inner) = counts;
-    }
-
-    /// Viewers of a stream, as the last [`sweep`](Self::sweep) found them: without looking through all sessions.
-    pub fn viewers_of(&self, stream: &StreamId) -> usize {
-        let counts = Arc::clone(&self.counts.lock().unwrap_or_else(PoisonError::into_inner));
-        counts.get(stream).copied().unwrap_or(0)
-    }
-
-    /// Viewers by stream: sessions that follow a media playlist.
-    pub fn viewers(&self) -> HashMap<StreamId, usize> {
-        let mut viewers = HashMap::new();
-        for session in self.known().values().filter(|session| session.counted.load(Ordering::Relaxed)) {
-            match viewers.get_mut(&session.stream) {
-                Some(count) => *count += 1,
-                None => drop(viewers.insert(session.stream.clone(), 1)),
-            }
+    pub fn sweep(&self, idle: impl Fn(&StreamId) -> Duration) {
+        for (stream, room) in self.rooms.all() {
+            let idle = idle(&stream).as_millis();
+            let now = self.clock_ms();
+            self.rooms.take_out(&stream, &room, |session| {
+                let silent = now.saturating_sub(session.last_seen.load(Ordering::Relaxed));
+                u128::from(silent) > idle
+            });
         }
-        viewers
+    }
+
+    /// Viewers of a stream: sessions that follow a media playlist.
+    pub fn viewers_of(&self, stream: &StreamId) -> usize {
+        self.rooms.find(stream).map_or(0, |room| room.viewers())
+    }
+
+    /// Viewers by stream, of those that have some.
+    pub fn viewers(&self) -> HashMap<StreamId, usize> {
+        let rooms = self.rooms.all().into_iter();
+        rooms.map(|(stream, room)| (stream, room.viewers())).filter(|(_, viewers)| *viewers > 0).collect()
     }
 
     fn clock_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
-    }
-
-    fn known(&self) -> MutexGuard<'_, HashMap<[u8; 8], Arc<Session>>> {
-        self.known.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn revoked(&self) -> MutexGuard<'_, Revoked> {
@@ -319,8 +251,9 @@ fn unix_now() -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use super::revoked::MAX_REVOCATIONS;
     use super::*;
-    use crate::authority::{Credential, DeniedCode, Limits, Role};
+    use crate::authority::{Credential, DeniedCode, Guard, Limits, Role, Seat, Terms};
 
     const KEY: [&[u8]; 2] = [&[7; 32], &[6; 32]];
 
@@ -405,9 +338,54 @@ mod tests {
         };
         sessions.revoke(&Revocation::Stream(stream("show")));
         (0..MAX_REVOCATIONS as u64).for_each(|id| sessions.revoke(&other(1_000 + id)));
-        assert_eq!(sessions.revoked().latest.len(), MAX_REVOCATIONS);
+        assert_eq!(sessions.revoked().len(), MAX_REVOCATIONS);
         assert_eq!(ask(&sessions, "show", revoked.as_str()), Err(Refused::Revoked));
         assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()), "it is known");
+    }
+
+    #[test]
+    fn revoking_one_streams_viewers_waits_for_no_other_stream() {
+        let sessions = Sessions::new(KEY);
+        let (revoked, kept) = (mint(&sessions, "show", 1), mint(&sessions, "other", 2));
+        let other = sessions.rooms.find(&stream("other")).unwrap();
+        // Held by whoever sweeps that stream, for as long as that takes.
+        let busy = other.table();
+        let (told, done) = std::sync::mpsc::channel();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                sessions.revoke(&Revocation::Stream(stream("show")));
+                let revoked = ask(&sessions, "show", revoked.as_str());
+                told.send((revoked, sessions.mint(grant("third"), [3; 8]).is_ok())).unwrap();
+            });
+            let answer = done.recv_timeout(Duration::from_secs(20));
+            drop(busy);
+            assert_eq!(answer.unwrap(), (Err(Refused::Revoked), true));
+        });
+        assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()));
+    }
+
+    #[test]
+    fn what_is_revoked_is_counted_no_more_and_leaves_nothing_behind() {
+        let sessions = Sessions::new(KEY);
+        let handles: Vec<_> = (0..100).map(|id| mint(&sessions, "show", id)).collect();
+        let kept = mint(&sessions, "other", 200);
+        handles.iter().chain([&kept]).for_each(|handle| {
+            let name = if handle.as_str() == kept.as_str() { "other" } else { "show" };
+            ask(&sessions, name, handle.as_str()).unwrap();
+        });
+        assert_eq!(
+            (sessions.viewers_of(&stream("show")), sessions.taken.load(Ordering::Relaxed)),
+            (100, 101)
+        );
+        sessions.revoke(&Revocation::Credential { stream: stream("show"), credential: Credential(9) });
+        assert_eq!(sessions.viewers(), HashMap::from([(stream("other"), 1)]));
+        assert_eq!(sessions.taken.load(Ordering::Relaxed), 1);
+        assert!(sessions.rooms.find(&stream("show")).is_none(), "a room without sessions");
+        sessions.mint(Grant::new(stream("show"), Terms::viewer(Credential(8).into())), [1; 8]).unwrap();
+        assert_eq!(sessions.taken.load(Ordering::Relaxed), 2);
+        sessions.revoke(&Revocation::AllBut(Arc::new([stream("other")].into())));
+        assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()));
+        assert_eq!(sessions.taken.load(Ordering::Relaxed), 1);
     }
 
     #[test]

@@ -120,7 +120,7 @@ pub(crate) struct LiveTrack {
 /// Viewers by protocol.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, ToSchema)]
 pub(crate) struct Viewers {
-    /// Sessions that follow a playlist, counted each second.
+    /// Sessions that follow a playlist.
     pub(crate) hls: u64,
     pub(crate) rtmp: u64,
     pub(crate) flv: u64,
