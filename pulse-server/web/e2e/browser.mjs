@@ -30,8 +30,11 @@ export function launch() {
   });
 }
 
-/** Opens the player page in a fresh profile, with its script errors and what its policy forbade collected in `page.problems`. */
-export async function watch(browser, stream = STREAM) {
+/**
+ * Opens the player page in a fresh profile, with a token if one is given. Its script errors and what its policy forbade are collected
+ * in `page.problems`.
+ */
+export async function watch(browser, token) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
   const page = await context.newPage();
   page.problems = [];
@@ -45,7 +48,8 @@ export async function watch(browser, stream = STREAM) {
       window.reportViolation(`${violatedDirective} forbids ${blockedURI}`);
     });
   });
-  await page.goto(`${SERVER}/watch/${encodeURIComponent(stream)}`);
+  const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
+  await page.goto(`${SERVER}/watch/${encodeURIComponent(STREAM)}${query}`);
   return page;
 }
 
@@ -63,6 +67,23 @@ export async function until(page, what, condition, timeoutMs) {
     if (Date.now() > deadline) throw new Error(`${what}: not within ${timeoutMs} ms; ${JSON.stringify(state)}`);
     await sleep(50);
   }
+}
+
+/** What the page says over the picture, if it says anything, and whether it shows a spinner. */
+export function shown(page) {
+  return page.evaluate(() => {
+    const visible = (id) => document.getElementById(id).checkVisibility();
+    const text = (id) => document.getElementById(id).textContent;
+    return { title: visible('card') ? text('card-title') : '', text: visible('card') ? text('card-text') : '', spinner: visible('spinner') };
+  });
+}
+
+/** Where the picture is, in seconds, and how many frames were shown. */
+export function progress(page) {
+  return page.evaluate(() => {
+    const video = document.querySelector('video');
+    return { seconds: video.currentTime, frames: video.getVideoPlaybackQuality().totalVideoFrames, empty: video.readyState === 0 };
+  });
 }
 
 export function median(values) {

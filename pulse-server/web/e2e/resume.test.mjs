@@ -15,7 +15,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { launch, limit, pulse, report, until, watch } from './browser.mjs';
+import { launch, limit, progress, pulse, report, until, watch } from './browser.mjs';
 
 /** How long the parent may take to kill the server. */
 const KILL_MS = 30_000;
@@ -50,6 +50,6 @@ test('the page resumes after the server was killed and came back', { timeout: 18
   }
 });
 
-function frames(page) {
-  return page.evaluate(() => document.querySelector('video').getVideoPlaybackQuality().totalVideoFrames);
+async function frames(page) {
+  return (await progress(page)).frames;
 }

@@ -3,6 +3,8 @@ export interface Address {
   readonly streamId: string;
   /** Absolute path of the multivariant playlist, with the viewer's token where there is one. */
   readonly multivariant: string;
+  /** The address has a token, whether it is good or not. */
+  readonly invited: boolean;
 }
 
 /**
@@ -16,7 +18,7 @@ export function addressOf(location: { readonly pathname: string; readonly search
   if (streamId === '') return null;
   const token = query.get('token');
   const suffix = token === null ? '' : `?token=${encodeURIComponent(token)}`;
-  return { streamId, multivariant: `/hls/${encodeURIComponent(streamId)}/index.m3u8${suffix}` };
+  return { streamId, multivariant: `/hls/${encodeURIComponent(streamId)}/index.m3u8${suffix}`, invited: token !== null };
 }
 
 function decoded(segment: string): string {

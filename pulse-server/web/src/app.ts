@@ -62,6 +62,11 @@ export class App implements Watched {
     return this.#recovery.view;
   }
 
+  /** The page's address has a token. */
+  get invited(): boolean {
+    return this.#address.invited;
+  }
+
   get detail(): string {
     return this.#recovery.detail;
   }

@@ -132,7 +132,7 @@ export class HlsEngine implements Engine {
     // hls.js may walk through all levels with a dead session before it calls the error fatal.
     const refused = status >= 400 && status < 500 && data.context !== undefined;
     if (!data.fatal && !refused) return;
-    const failure = refused ? 'refused' : data.type === 'networkError' ? 'network' : 'media';
+    const failure = status === 429 ? 'full' : refused ? 'refused' : data.type === 'networkError' ? 'network' : 'media';
     this.#finish(() => this.#events.failed(failure, `${data.details}${status ? ` (${status})` : ''}`));
   }
 

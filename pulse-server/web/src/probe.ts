@@ -19,10 +19,10 @@ export type Answer =
   | { readonly kind: 'unknown' }
   /** 503: accepted but no part yet, or back after a restart and inside its grace. */
   | { readonly kind: 'starting'; readonly retryAfterMs: number }
-  /** 429. */
+  /** 429: the stream, or this viewer's address, has as many sessions as it may. */
   | { readonly kind: 'busy'; readonly retryAfterMs: number }
   /** 401 or 403: no token, or one that is not good for this stream. */
-  | { readonly kind: 'denied'; readonly detail: string }
+  | { readonly kind: 'denied' }
   /** Live, but HLS cannot carry its codec (404 `codec_not_packaged`). */
   | { readonly kind: 'unpackaged'; readonly detail: string }
   /** No answer, or none that makes sense. */
@@ -71,7 +71,7 @@ async function refusal(response: Response): Promise<Answer> {
   const status = response.status;
   if (status === 503) return { kind: 'starting', retryAfterMs: retryAfterMs(response) };
   if (status === 429) return { kind: 'busy', retryAfterMs: retryAfterMs(response) };
-  if (status === 401 || status === 403) return { kind: 'denied', detail: problem.detail };
+  if (status === 401 || status === 403) return { kind: 'denied' };
   if (problem.code === 'codec_not_packaged') return { kind: 'unpackaged', detail: problem.detail };
   if (problem.code === 'stream_offline') return { kind: 'offline' };
   if (status === 404 || status === 410) return { kind: 'unknown' };

@@ -15,7 +15,12 @@ export type View =
   | 'ended'
   /** Live with a codec that HLS or this browser cannot do. */
   | 'unsupported'
-  | 'denied';
+  /** There is no token, or one that is not good for this stream. */
+  | 'denied'
+  /** What was watched may not be watched any more: the token has ended or was withdrawn. */
+  | 'withdrawn'
+  /** The stream, or its plan, takes no more viewers at this moment. */
+  | 'full';
 
 /** Why the player gave up. */
 export type Failure =
@@ -23,6 +28,8 @@ export type Failure =
   | 'network'
   /** A 4xx below the multivariant playlist: the session handle is over, a new one is one request away. */
   | 'refused'
+  /** 429 below the multivariant playlist: there is no place among the viewers. */
+  | 'full'
   /** The browser's decoder or the buffers failed. */
   | 'media'
   /** Nothing was shown for too long although nothing failed. */
@@ -66,6 +73,8 @@ const WAITS = {
   ended: { firstMs: 3_000, maxMs: 15_000, factor: 1.5 },
   unknown: { firstMs: 5_000, maxMs: 60_000, factor: 2 },
   denied: { firstMs: 15_000, maxMs: 120_000, factor: 2 },
+  withdrawn: { firstMs: 15_000, maxMs: 120_000, factor: 2 },
+  full: { firstMs: 3_000, maxMs: 30_000, factor: 1.4 },
   unsupported: { firstMs: 15_000, maxMs: 60_000, factor: 1.5 },
 } as const satisfies Partial<Record<View, Wait>>;
 
@@ -98,6 +107,8 @@ export class Recovery {
   /** A player is running and has not reported a picture yet. */
   #startingPlayer = false;
   #playingSince: number | null = null;
+  /** A picture was shown at least once, so who is refused now had access before. */
+  #watched = false;
 
   constructor(random: () => number) {
     this.#random = random;
@@ -144,22 +155,21 @@ export class Recovery {
   #answered(now: number, answer: Answer | Unplayable): Command[] {
     switch (answer.kind) {
       case 'live':
-        this.#show('loading', '', false);
+        // Whether there is a place is told by what is below this playlist.
+        if (this.view !== 'full') this.#show('loading', '', false);
         return this.#play(now, answer.manifest);
       case 'starting':
         this.#show('starting');
         this.deadline = now + this.#jittered(Math.max(answer.retryAfterMs, FIRST_TRY_MS));
         return [];
       case 'busy':
-        this.#show('reconnecting', '', false);
-        this.deadline = now + this.#jittered(Math.max(answer.retryAfterMs, WAITS.reconnecting.firstMs));
-        return [];
+        return this.#full(now, answer.retryAfterMs);
       case 'unreachable':
         this.#show('reconnecting');
         this.#wait(now, WAITS.reconnecting);
         return [];
       case 'denied':
-        return this.#rest(now, 'denied', answer.detail);
+        return this.#rest(now, this.#watched ? 'withdrawn' : 'denied', '');
       case 'unpackaged':
       case 'unplayable':
         return this.#rest(now, 'unsupported', answer.detail);
@@ -181,6 +191,7 @@ export class Recovery {
   #playing(now: number): Command[] {
     this.#startingPlayer = false;
     this.#playingSince ??= now;
+    this.#watched = true;
     if (this.view === 'ended') return [];
     this.#show('playing', '', false);
     this.deadline = null;
@@ -204,6 +215,7 @@ export class Recovery {
     const stable = this.#playingSince !== null && now - this.#playingSince >= STABLE_MS;
     this.#playingSince = null;
     this.#startingPlayer = false;
+    if (failure === 'full') return this.#full(now, 0);
     if (stable) this.#attempts = 0;
     // The server is most likely there: only its answer or our decoder was wrong.
     const curable = failure !== 'network' && this.#attempts === 0;
@@ -215,6 +227,13 @@ export class Recovery {
       this.#wait(now, WAITS.reconnecting);
     }
     return [];
+  }
+
+  /** Waits for a place, at least for as long as the server said. */
+  #full(now: number, retryAfterMs: number): Command[] {
+    const commands = this.#rest(now, 'full', '');
+    this.deadline = Math.max(this.deadline ?? now, now + this.#jittered(retryAfterMs));
+    return commands;
   }
 
   /** Nothing to play: free the player, show why, ask again later. */

@@ -8,8 +8,9 @@ import { badgeFor, wordsFor } from '../src/ui/words.ts';
 import { partsAhead } from '../src/warm.ts';
 
 test('the stream is named by the path, the token by the query', () => {
-  assert.deepEqual(addressOf({ pathname: '/watch/demo', search: '' }), { streamId: 'demo', multivariant: '/hls/demo/index.m3u8' });
+  assert.deepEqual(addressOf({ pathname: '/watch/demo', search: '' }), { streamId: 'demo', multivariant: '/hls/demo/index.m3u8', invited: false });
   assert.equal(addressOf({ pathname: '/watch/demo/', search: '?token=a%2Bb%3D' })?.multivariant, '/hls/demo/index.m3u8?token=a%2Bb%3D');
+  assert.equal(addressOf({ pathname: '/watch/demo', search: '?token=' })?.invited, true);
   assert.equal(addressOf({ pathname: '/watch/', search: '?stream=demo' })?.streamId, 'demo');
   assert.equal(addressOf({ pathname: '/watch/', search: '' }), null);
 });
@@ -42,12 +43,17 @@ test('seconds never show a negative or an unknown number', () => {
 });
 
 test('every state but playing says something', () => {
-  for (const view of ['loading', 'starting', 'interrupted', 'reconnecting', 'offline', 'unknown', 'ended', 'unsupported', 'denied'] as const) {
-    assert.ok(wordsFor(view, '')?.title, view);
+  for (const view of ['loading', 'starting', 'interrupted', 'reconnecting', 'offline', 'unknown', 'ended', 'unsupported', 'denied', 'withdrawn', 'full'] as const) {
+    assert.ok(wordsFor(view, '', false)?.title, view);
     assert.ok(badgeFor(view), view);
   }
-  assert.equal(wordsFor('playing', ''), null);
-  assert.equal(wordsFor('unsupported', 'HLS cannot carry Speex')?.text, 'HLS cannot carry Speex');
+  assert.equal(wordsFor('playing', '', false), null);
+  assert.equal(wordsFor('unsupported', 'HLS cannot carry Speex', false)?.text, 'HLS cannot carry Speex');
+});
+
+test('who is refused is told whether a link is missing or no longer good', () => {
+  assert.match(wordsFor('denied', '', false)?.title ?? '', /private/);
+  assert.match(wordsFor('denied', '', true)?.title ?? '', /link does not open/);
 });
 
 test('the parts before the first frame are fetched ahead, from the key frame on and without gaps', () => {

@@ -184,3 +184,43 @@ test('a codec that cannot be played is explained and looked at again later', () 
   assert.equal(bench.recovery.detail, 'HLS cannot carry Speex');
   assert.ok(bench.elapse() >= 10_000);
 });
+
+test('who may not watch is told so, and who may not any more is told that', () => {
+  const denied: Input = { kind: 'answer', answer: { kind: 'denied' } };
+  const newcomer = new Bench();
+  newcomer.feed({ kind: 'begin' });
+  assert.deepEqual(newcomer.feed(denied), [{ kind: 'stop' }]);
+  assert.equal(newcomer.recovery.view, 'denied');
+  const viewer = new Bench();
+  viewer.watch();
+  viewer.feed({ kind: 'failed', failure: 'refused' });
+  assert.ok(viewer.elapse() <= 300, 'the session may merely have ended');
+  viewer.feed({ kind: 'due' });
+  assert.deepEqual(viewer.feed(denied), [{ kind: 'stop' }]);
+  assert.equal(viewer.recovery.view, 'withdrawn');
+  assert.ok(viewer.elapse() >= 10_000, 'a refusal is not hammered at');
+});
+
+test('who finds no place waits for one, says so all the while, and comes in when there is one', () => {
+  const bench = new Bench();
+  bench.feed({ kind: 'begin' }, live);
+  let last = 0;
+  for (let i = 0; i < 10; i++) {
+    assert.deepEqual(bench.feed({ kind: 'failed', failure: 'full' }), [{ kind: 'stop' }]);
+    assert.equal(bench.recovery.view, 'full');
+    last = bench.elapse();
+    assert.deepEqual(bench.feed({ kind: 'due' }), [{ kind: 'probe', lookForEnd: false }]);
+    assert.deepEqual(bench.feed(live), [{ kind: 'play', manifest }]);
+    assert.equal(bench.recovery.view, 'full', 'the playlist alone is no place');
+  }
+  assert.equal(last, 30_000);
+  bench.feed({ kind: 'playing' });
+  assert.equal(bench.recovery.view, 'playing');
+});
+
+test('a server that says when there may be a place is not asked earlier', () => {
+  const bench = new Bench();
+  bench.feed({ kind: 'begin' }, { kind: 'answer', answer: { kind: 'busy', retryAfterMs: 20_000 } });
+  assert.equal(bench.recovery.view, 'full');
+  assert.equal(bench.elapse(), 20_000);
+});

@@ -11,6 +11,7 @@ pub(crate) mod http;
 pub(crate) mod listener;
 pub(crate) mod nginx;
 pub(crate) mod obs;
+pub(crate) mod page;
 pub(crate) mod play;
 pub(crate) mod playback;
 pub(crate) mod playlist;

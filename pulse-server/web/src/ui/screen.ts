@@ -31,8 +31,8 @@ export class Screen {
 
   /** Follows a change of the view. */
   show(): void {
-    const { view, detail } = this.#app;
-    const words = wordsFor(view, detail);
+    const { view, detail, invited } = this.#app;
+    const words = wordsFor(view, detail, invited);
     this.#player.dataset['view'] = view;
     this.#badge.dataset['view'] = view;
     setText(this.#badge, badgeFor(view));

@@ -8,8 +8,11 @@ export interface Words {
   readonly button: string | null;
 }
 
-/** The state of the stream in plain words; `null` when the picture speaks for itself. */
-export function wordsFor(view: View, detail: string): Words | null {
+/**
+ * The state of the stream in plain words; `null` when the picture speaks for itself. `invited` says whether the page's address has
+ * a token.
+ */
+export function wordsFor(view: View, detail: string, invited: boolean): Words | null {
   switch (view) {
     case 'playing':
       return null;
@@ -30,7 +33,13 @@ export function wordsFor(view: View, detail: string): Words | null {
     case 'unsupported':
       return { title: 'This broadcast cannot be played here', text: detail || 'It uses a codec that web pages cannot play.', button: 'Check again' };
     case 'denied':
-      return { title: 'Not for this link', text: detail || 'The link has expired or does not allow watching this channel.', button: 'Try again' };
+      return invited
+        ? { title: 'This link does not open the stream', text: 'It has expired, was withdrawn or is for another stream. Ask whoever gave it to you for a new link.', button: 'Try again' }
+        : { title: 'This stream is private', text: 'It is watched by a link of your own. Ask whoever invited you for it.', button: 'Try again' };
+    case 'withdrawn':
+      return { title: 'Your access has ended', text: 'The link has expired or was withdrawn. Ask whoever gave it to you for a new one.', button: 'Try again' };
+    case 'full':
+      return { title: 'The stream is full', text: 'It takes no more viewers at the moment. It starts here by itself once there is room.', button: 'Try now' };
   }
 }
 
@@ -46,6 +55,8 @@ export function badgeFor(view: View): string {
     unknown: 'Not found',
     unsupported: 'Not playable',
     denied: 'No access',
+    withdrawn: 'No access',
+    full: 'Full',
   };
   return words[view] ?? 'Offline';
 }
