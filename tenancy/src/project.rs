@@ -10,7 +10,9 @@ use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;
 use crate::quota::{self, Resource};
-use crate::store::{Condition, Entity, Json, Tx, add, at_least, clear, is, null, one_of, record, set};
+use crate::store::{
+    Change, Condition, Entity, Json, Tx, add, at_least, clear, is, null, one_of, record, set,
+};
 use crate::{Call, Error, member, retention};
 
 /// Origins of a project, 50.
@@ -210,8 +212,14 @@ pub async fn list<T: Tx>(
 
 /// Counts a stream more or less; `false` when the project is not there.
 pub(crate) async fn count_stream<T: Tx>(tx: &mut T, id: ProjectId, change: i64) -> Result<bool, Error> {
+    let [counted] = tx.change([counting_stream(id, change)]).await?;
+    Ok(counted.is_some())
+}
+
+/// The change that counts a stream more or less, and finds nothing when the project is not there.
+pub(crate) fn counting_stream(id: ProjectId, change: i64) -> Change {
     let filter = vec![is("id", id), null("deleted_at")];
-    Ok(tx.update::<Project>(filter, vec![add("streams", change)]).await? == 1)
+    Change::update::<Project>(filter, vec![add("streams", change)], "id")
 }
 
 /// Changes a project.

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::authority::Access;
 use crate::call::About;
-use crate::store::{Condition, Entity, Tx, add, is, named, record};
+use crate::store::{Cell as _, Change, Condition, Entity, Tx, Value, add, is, named, record};
 use crate::{Call, Error, usage};
 
 const WARNING: EventType = EventType::of("quota.warning");
@@ -87,8 +87,7 @@ fn key(organization_id: OrganizationId, resource: Resource) -> String {
     format!("{organization_id}:{}", resource.as_str())
 }
 
-/// Counts `amount` more, if the plan allows: one conditional update, so that however many come at once, no more than the
-/// limit get through.
+/// Counts `amount` more, if the plan allows.
 pub(crate) async fn take<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -100,33 +99,81 @@ pub(crate) async fn take<T: Tx>(
         // Nothing fits even where more is used than a lowered limit allows.
         return Ok(());
     }
-    let limit = access.limits(tx).await?.get(&resource).copied();
-    let organization_id = access.organization_id;
-    let id = key(organization_id, resource);
-    let fits = |limit| Condition::Fits { column: "value", add: amount, limit };
-    for _ in 0..2 {
-        let filter = vec![is("id", id.clone()), fits(limit.unwrap_or(i64::MAX))];
-        if tx.update::<Counter>(filter, vec![add("value", amount)]).await? == 1 {
-            return match limit {
-                Some(limit) => warn(tx, call, access, resource, limit, amount).await,
-                None => Ok(()),
-            };
-        }
-        match tx.get::<Counter>(id.clone()).await? {
-            Some(counter) => {
-                let limit = limit.unwrap_or(i64::MAX);
-                return Err(Error::QuotaExceeded {
-                    organization_id,
-                    resource,
-                    limit,
-                    current: counter.value,
-                });
-            }
-            // The first of its organization.
-            None => start(tx, organization_id, resource).await?,
-        }
+    let taking = Taking::of(tx, access, resource, amount).await?;
+    let [taken] = tx.change([taking.change()]).await?;
+    taking.finish(tx, call, taken).await
+}
+
+/// That more of a resource is to be counted, if the plan allows: one conditional update, so that however many come at once,
+/// no more than the limit get through.
+pub(crate) struct Taking {
+    organization_id: OrganizationId,
+    resource: Resource,
+    amount: i64,
+    /// What the plan allows; `None`: as much as there is.
+    limit: Option<i64>,
+}
+
+impl Taking {
+    pub(crate) async fn of<T: Tx>(
+        tx: &mut T,
+        access: &Access,
+        resource: Resource,
+        amount: i64,
+    ) -> Result<Self, Error> {
+        let limit = access.limits(tx).await?.get(&resource).copied();
+        Ok(Self { organization_id: access.organization_id, resource, amount, limit })
     }
-    Err(Error::internal("a counter that was made is gone"))
+
+    fn bound(&self) -> i64 {
+        self.limit.unwrap_or(i64::MAX)
+    }
+
+    /// The update, which tells how much there is then, and finds nothing where it would be too much.
+    pub(crate) fn change(&self) -> Change {
+        let fits = Condition::Fits { column: "value", add: self.amount, limit: self.bound() };
+        let filter = vec![is("id", key(self.organization_id, self.resource)), fits];
+        Change::update::<Counter>(filter, vec![add("value", self.amount)], "value")
+    }
+
+    /// What follows from what the update told.
+    pub(crate) async fn finish<T: Tx>(
+        &self,
+        tx: &mut T,
+        call: &Call,
+        taken: Option<Value>,
+    ) -> Result<(), Error> {
+        let (organization_id, resource) = (self.organization_id, self.resource);
+        if let Some(value) = taken {
+            return self.warn(tx, call, value).await;
+        }
+        let counter: Option<Counter> = tx.get(key(organization_id, resource)).await?;
+        let current = match counter {
+            Some(counter) => counter.value,
+            // The first of its organization.
+            None => {
+                start(tx, organization_id, resource).await?;
+                let [taken] = tx.change([self.change()]).await?;
+                if let Some(value) = taken {
+                    return self.warn(tx, call, value).await;
+                }
+                current(tx, organization_id, resource).await?
+            }
+        };
+        Err(Error::QuotaExceeded { organization_id, resource, limit: self.bound(), current })
+    }
+
+    /// Announces that most of a resource is used, by whoever crosses that mark.
+    async fn warn<T: Tx>(&self, tx: &mut T, call: &Call, value: Value) -> Result<(), Error> {
+        let Some(limit) = self.limit else { return Ok(()) };
+        let current = i64::from_value(value).ok_or_else(|| Error::internal("a counter holds a number"))?;
+        // At least 80 %, rounded up.
+        let mark = limit - limit / 5;
+        if current < mark || current - self.amount >= mark {
+            return Ok(());
+        }
+        announce(tx, call, WARNING, self.organization_id, (self.resource, limit, current)).await
+    }
 }
 
 /// Announces that a limit has refused something; once a day for what there is, once a month for what is counted by the month.
@@ -187,25 +234,6 @@ pub(crate) async fn take_up_to<T: Tx>(
     let full =
         Error::QuotaExceeded { organization_id, resource, limit, current: current.saturating_add(rest) };
     Ok((rest, Some(full)))
-}
-
-/// Announces that most of a resource is used, by whoever crosses that mark.
-async fn warn<T: Tx>(
-    tx: &mut T,
-    call: &Call,
-    access: &Access,
-    resource: Resource,
-    limit: i64,
-    amount: i64,
-) -> Result<(), Error> {
-    let organization_id = access.organization_id;
-    let current = current(tx, organization_id, resource).await?;
-    // At least 80 %, rounded up.
-    let mark = limit - limit / 5;
-    if current < mark || current - amount >= mark {
-        return Ok(());
-    }
-    announce(tx, call, WARNING, organization_id, (resource, limit, current)).await
 }
 
 /// Counts `amount` less.

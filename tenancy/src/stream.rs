@@ -11,7 +11,9 @@ use crate::label::{self, Label};
 use crate::page::{Page, PageRequest, page};
 use crate::project;
 use crate::quota::{self, Resource};
-use crate::store::{Condition, Entity, Json, Tx, at_least, clear, is, named, null, record, set, some};
+use crate::store::{
+    Change, Condition, Entity, Json, Tx, at_least, clear, is, named, null, record, set, some,
+};
 use crate::stream_key::{self, StreamKey};
 use crate::{Call, Error, StreamId, retention, schedule};
 
@@ -180,12 +182,18 @@ pub async fn create<T: Tx>(
 ) -> Result<Created, Error> {
     let access = project::open(tx, call, Permission::StreamsWrite, project_id).await?;
     let stream = made(call, project_id, input)?;
-    // First the project's row, then the counter: everybody in this order, so that none waits for another in a circle.
-    if !project::count_stream(tx, project_id, 1).await? {
+    let taking = quota::Taking::of(tx, &access, Resource::Streams, 1).await?;
+    // First the project's row, then the counter: everybody in this order, so that none waits for another in a circle. All in
+    // one journey; what found no room is rolled back with its error.
+    let changes = [project::counting_stream(project_id, 1), taking.change(), Change::insert(&stream)];
+    let [counted, taken, added] = tx.change(changes).await?;
+    if counted.is_none() {
         return Err(Error::NotFound);
     }
-    quota::take(tx, call, &access, Resource::Streams, 1).await?;
-    tx.insert(&stream).await?;
+    taking.finish(tx, call, taken).await?;
+    if added.is_none() {
+        return Err(tx.conflict(&stream).await);
+    }
     complete(tx, call, &access, stream).await
 }
 

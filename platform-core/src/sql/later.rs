@@ -2,12 +2,14 @@
 //!
 //! sqlx runs SQLite on a thread of its own. For a statement that adds a row, changing over there and back costs several
 //! times what the statement does. Of an audit row, an event or a key made of random bits nobody needs to hear but that it
-//! was written; so such statements wait for the next one of their job or for its end, and go there as one text.
+//! was written; so such statements wait for the next one of their job or for its end, and go there as one text. So do
+//! statements of which only the outcome is needed, however many: [`Tx::change_each`].
 //!
 //! sqlx counts several statements in one text as deprecated, since no other database takes them; without that each would go
 //! by itself.
 
 use super::changes::{Announced, Entity};
+use super::row::Row;
 use super::tx::Connection;
 use super::{Dialect, Error, Query, Tx};
 
@@ -48,6 +50,38 @@ impl Tx {
         entity: Option<&Entity>,
     ) -> Result<(), Error> {
         self.put_off(query, entity.cloned()).await
+    }
+
+    /// Runs statements that change rows, one after the other, each with the column that it is to return; what each returned of
+    /// its first row, if it changed one. On SQLite they go to its thread together.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`], of the first that fails.
+    pub async fn change_each(
+        &mut self,
+        changes: Vec<(Query<'_>, &'static str)>,
+    ) -> Result<Vec<Option<Row>>, Error> {
+        let count = changes.len();
+        let returning = changes.into_iter().enumerate().map(|(place, (query, column))| {
+            // What was returned is told apart by the statement's place.
+            query.push(" RETURNING ").push(column).push(", ").push_bind(place as i64)
+        });
+        let mut rows: Vec<Option<Row>> = Vec::new();
+        rows.resize_with(count, || None);
+        if self.dialect() == Dialect::Postgres {
+            for (query, row) in returning.zip(&mut rows) {
+                *row = self.fetch_optional(query).await?;
+            }
+        } else if let Some(joined) = returning.reduce(|before, next| before.then(&next)) {
+            for row in self.fetch_all(joined).await? {
+                let place = usize::try_from(row.get::<i64>(1)?).ok();
+                if let Some(first) = place.and_then(|place| rows.get_mut(place)) {
+                    first.get_or_insert(row);
+                }
+            }
+        }
+        Ok(rows)
     }
 
     async fn put_off(&mut self, query: Query<'_>, entity: Option<Entity>) -> Result<(), Error> {

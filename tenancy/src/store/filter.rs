@@ -1,6 +1,6 @@
 //! Which rows, and what of them changes.
 
-use super::record::Table;
+use super::record::{Record, Row, Table};
 use super::value::{Cell, Value};
 
 /// A condition on a row. All conditions of a list hold together.
@@ -94,6 +94,42 @@ pub fn clear(column: &'static str) -> Assign {
 /// `amount` is added to the column.
 pub fn add(column: &'static str, amount: i64) -> Assign {
     Assign::Add(column, amount)
+}
+
+/// A change of one row, made with others in [`Tx::change_rows`](super::Tx::change_rows).
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Change {
+    /// Adds a row, unless its key or something unique in it is there already.
+    Insert {
+        /// To this table.
+        table: &'static Table,
+        /// This row.
+        row: Row,
+    },
+    /// Changes the row under the conditions, and nothing of it that is unique.
+    Update {
+        /// Of this table.
+        table: &'static Table,
+        /// Which.
+        filter: Vec<Condition>,
+        /// How.
+        assign: Vec<Assign>,
+        /// What of it is told when it is done.
+        tell: &'static str,
+    },
+}
+
+impl Change {
+    /// Adds a record.
+    pub fn insert<R: Record>(record: &R) -> Self {
+        Self::Insert { table: R::TABLE, row: record.to_row() }
+    }
+
+    /// Changes the record under these conditions, and tells what its column `tell` holds then.
+    pub fn update<R: Record>(filter: Vec<Condition>, assign: Vec<Assign>, tell: &'static str) -> Self {
+        Self::Update { table: R::TABLE, filter, assign, tell }
+    }
 }
 
 /// In which order rows are given: by their ids, which sort by time, unless it says another column.

@@ -12,7 +12,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use platform_core::{AuditId, Event, WallTime};
 
 use super::announce::{AuditEntry, AuditFilter, Entity};
-use super::filter::{Assign, Condition, Order, Select};
+use super::filter::{Assign, Change, Condition, Order, Select};
 use super::record::{Row, Table, Unique};
 use super::value::Value;
 use super::{BoxFuture, Store, Tx};
@@ -196,6 +196,22 @@ impl MemoryTx {
         Ok(count)
     }
 
+    fn change(&mut self, change: Change) -> Result<Option<Value>, Error> {
+        match change {
+            Change::Insert { table, row } => {
+                let id = row.first().cloned();
+                Ok(if self.insert(table, row)? { id } else { None })
+            }
+            Change::Update { table, filter, assign, tell } => {
+                let select = Select { table, filter, order: Order::Newest, limit: 1 };
+                let Some(row) = self.select(&select)?.pop() else { return Ok(None) };
+                self.update(table, &select.filter, &assign)?;
+                let row = assigned(table, &row, &assign)?;
+                Ok(Some(at(table, &row, tell)?.clone()))
+            }
+        }
+    }
+
     fn delete(&mut self, table: &'static Table, filter: Vec<Condition>, limit: u32) -> Result<u64, Error> {
         let order = Order::of_removal(&filter);
         let rows = self.select(&Select { table, filter, order, limit })?;
@@ -335,6 +351,10 @@ impl Tx for MemoryTx {
         assign: Vec<Assign>,
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         ready(self.update(table, &filter, &assign))
+    }
+
+    async fn change_rows(&mut self, changes: Vec<Change>) -> Result<Vec<Option<Value>>, Error> {
+        changes.into_iter().map(|change| self.change(change)).collect()
     }
 
     fn lock_row(

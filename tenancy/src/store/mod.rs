@@ -18,7 +18,7 @@ use std::pin::Pin;
 
 pub use announce::{ActorKind, AuditEntry, AuditFilter, Entity};
 pub use filter::{
-    Assign, Condition, Order, Select, add, at_least, below, clear, is, null, one_of, set, some,
+    Assign, Change, Condition, Order, Select, add, at_least, below, clear, is, null, one_of, set, some,
 };
 pub use record::{Column, Record, Row, Table, Unique};
 pub(crate) use record::{record, take};

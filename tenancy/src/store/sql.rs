@@ -15,7 +15,7 @@ use platform_core::sql::{self, Db, Dialect, Migration, Migrations};
 use platform_core::{AuditId, Event, WallTime};
 
 use super::announce::{AuditEntry, AuditFilter, Entity};
-use super::filter::{Assign, Condition, Select};
+use super::filter::{Assign, Change, Condition, Select};
 use super::record::{Row, Table};
 use super::value::{Kind, Value};
 use super::{BoxFuture, Store, Tx};
@@ -93,7 +93,7 @@ impl From<sql::Error> for Error {
 
 impl Tx for sql::Tx {
     async fn insert_row(&mut self, table: &'static Table, row: Row) -> Result<bool, Error> {
-        Ok(self.execute(statement::insert(table, row).push(" ON CONFLICT DO NOTHING")).await? == 1)
+        Ok(self.execute(statement::insert_new(table, row)).await? == 1)
     }
 
     async fn append_row(&mut self, table: &'static Table, row: Row) -> Result<(), Error> {
@@ -125,6 +125,26 @@ impl Tx for sql::Tx {
             sql::Error::Unique { constraint } => Error::Conflict { key: key(table, &constraint) },
             error => error.into(),
         })
+    }
+
+    async fn change_rows(&mut self, changes: Vec<Change>) -> Result<Vec<Option<Value>>, Error> {
+        let (mut statements, mut tells) = (Vec::new(), Vec::new());
+        for change in changes {
+            let (statement, table, column) = match change {
+                Change::Insert { table, row } => (Some(statement::insert_new(table, row)), table, "id"),
+                Change::Update { table, filter, assign, tell } => {
+                    (statement::update(table, filter, assign)?, table, tell)
+                }
+            };
+            tells.push(statement.is_some().then_some(table.kind(column)?));
+            statements.extend(statement.map(|statement| (statement, column)));
+        }
+        let mut rows = self.change_each(statements).await?.into_iter();
+        let told = tells.into_iter().map(|kind| match (kind, kind.and_then(|_| rows.next()?)) {
+            (Some(kind), Some(row)) => value(&row, 0, kind).map(Some),
+            _ => Ok(None),
+        });
+        told.collect()
     }
 
     async fn lock_row(&mut self, table: &'static Table, id: Value) -> Result<(), Error> {
@@ -200,14 +220,18 @@ impl Tx for sql::Tx {
 fn values(table: &Table, row: &sql::Row) -> Result<Row, Error> {
     let mut values = Vec::with_capacity(table.columns.len());
     for (place, column) in table.columns.iter().enumerate() {
-        values.push(match column.kind {
-            Kind::Text => row.get::<Option<String>>(place)?.map_or(Value::Null, Value::Text),
-            Kind::Integer => row.get::<Option<i64>>(place)?.map_or(Value::Null, Value::Integer),
-            Kind::Bytes => row.get::<Option<Vec<u8>>>(place)?.map_or(Value::Null, Value::Bytes),
-            Kind::Bool => row.get::<Option<bool>>(place)?.map_or(Value::Null, Value::Bool),
-        });
+        values.push(value(row, place, column.kind)?);
     }
     Ok(values)
+}
+
+fn value(row: &sql::Row, place: usize, kind: Kind) -> Result<Value, Error> {
+    Ok(match kind {
+        Kind::Text => row.get::<Option<String>>(place)?.map_or(Value::Null, Value::Text),
+        Kind::Integer => row.get::<Option<i64>>(place)?.map_or(Value::Null, Value::Integer),
+        Kind::Bytes => row.get::<Option<Vec<u8>>>(place)?.map_or(Value::Null, Value::Bytes),
+        Kind::Bool => row.get::<Option<bool>>(place)?.map_or(Value::Null, Value::Bool),
+    })
 }
 
 /// What a violated constraint says is taken. PostgreSQL gives the index's name, SQLite the columns.

@@ -5,7 +5,7 @@ use std::future::Future;
 use platform_core::{AuditId, Event, WallTime};
 
 use super::announce::{AuditEntry, AuditFilter, Entity};
-use super::filter::{Assign, Condition, Order, Select, is};
+use super::filter::{Assign, Change, Condition, Order, Select, is};
 use super::record::{Record, Row, Table};
 use super::value::{Cell, Value};
 use crate::Error;
@@ -40,6 +40,13 @@ pub trait Tx: Send {
         filter: Vec<Condition>,
         assign: Vec<Assign>,
     ) -> impl Future<Output = Result<u64, Error>> + Send;
+
+    /// Makes changes one after the other, however many of them find nothing to change: what each was to tell, the id for a row
+    /// that was added; nothing for those that changed nothing. One journey to the database where that is to be had.
+    fn change_rows(
+        &mut self,
+        changes: Vec<Change>,
+    ) -> impl Future<Output = Result<Vec<Option<Value>>, Error>> + Send;
 
     /// Keeps others from changing the row with this id until the transaction ends, and waits for who is at it. What is read of
     /// it, or counted of what hangs on it by whoever does this first, stays true. Nothing where only one writes at a time.
@@ -105,12 +112,17 @@ pub trait Tx: Send {
 
     /// Adds a record. [`Error::Conflict`] names what is there already.
     fn insert<R: Record>(&mut self, record: &R) -> impl Future<Output = Result<(), Error>> + Send {
+        async move { if self.insert_new(record).await? { Ok(()) } else { Err(self.conflict(record).await) } }
+    }
+
+    /// The error for a record that could not be added: [`Error::Conflict`] with what of it is there already.
+    fn conflict<R: Record>(&mut self, record: &R) -> impl Future<Output = Error> + Send {
+        let row = record.to_row();
         async move {
-            let row = record.to_row();
-            if self.insert_row(R::TABLE, row.clone()).await? {
-                return Ok(());
+            match taken(self, R::TABLE, &row).await {
+                Ok(key) => Error::Conflict { key },
+                Err(error) => error,
             }
-            Err(Error::Conflict { key: taken(self, R::TABLE, &row).await? })
         }
     }
 
@@ -175,6 +187,17 @@ pub trait Tx: Send {
         assign: Vec<Assign>,
     ) -> impl Future<Output = Result<u64, Error>> + Send {
         self.update_rows(R::TABLE, filter, assign)
+    }
+
+    /// Makes changes. See [`change_rows`](Self::change_rows).
+    fn change<const N: usize>(
+        &mut self,
+        changes: [Change; N],
+    ) -> impl Future<Output = Result<[Option<Value>; N], Error>> + Send {
+        async move {
+            let told = self.change_rows(changes.into()).await?;
+            told.try_into().map_err(|_| Error::internal("each change tells something or nothing"))
+        }
     }
 
     /// Removes records under these conditions, `limit` at most; how many. See [`delete_rows`](Self::delete_rows).

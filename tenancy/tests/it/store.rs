@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use platform_core::sql::{Db, Dialect, query};
 use tenancy::store::{
-    Assign, Cell, Condition, Kind, Order, Row, Select, Store, Table, Tx, Value, add, at_least, below, clear,
-    is, null, set, some,
+    Assign, Cell, Change, Condition, Kind, Order, Row, Select, Store, Table, Tx, Value, add, at_least, below,
+    clear, is, null, set, some,
 };
 use tenancy::{Error, TABLES, stream};
 
@@ -17,6 +17,7 @@ on_each_store!(
     conditions_hold,
     an_update_is_conditional_and_counts,
     an_update_that_collides_names_what_is_taken,
+    changes_of_one_journey_each_tell_what_they_did,
     sums_stay_within_their_bounds,
     deletions_are_bounded_and_take_the_oldest,
     an_error_takes_everything_back,
@@ -213,6 +214,28 @@ async fn an_update_that_collides_names_what_is_taken<S: Store>(w: World<S>) {
         .update_rows(streams, vec![is("id", two)], vec![set("name_key", "two".to_owned())])
         .await);
     assert_eq!(same.unwrap(), 1, "a row is not in its own way");
+}
+
+async fn changes_of_one_journey_each_tell_what_they_did<S: Store>(w: World<S>) {
+    fill(&w).await;
+    let text = |text: &str| Some(Value::Text(text.to_owned()));
+    let update = |id: &str, limit| {
+        let filter = vec![is("id", id.to_owned()), Condition::Fits { column: "value", add: 2, limit }];
+        Change::Update { table: usage(), filter, assign: vec![add("value", 2)], tell: "value" }
+    };
+    let insert = |id: &str| Change::Insert { table: usage(), row: used(id, "p'$1;", 9) };
+    let nothing = Change::Update {
+        table: usage(),
+        filter: vec![Condition::OneOf("id", Vec::new())],
+        assign: vec![add("value", 1)],
+        tell: "id",
+    };
+    let changes = [update("a", 10), update("b", 3), insert("a"), nothing, insert("z"), update("z", 20)];
+    let told = with!(w, [changes] | tx | tx.change(changes).await).unwrap();
+    assert_eq!(told, [Some(Value::Integer(3)), None, None, None, text("z"), Some(Value::Integer(11))]);
+    assert_eq!(ids(&w, usage(), vec![is("value", 3_i64)], Order::Oldest).await, ["a", "c"]);
+    assert_eq!(ids(&w, usage(), vec![is("value", 11_i64)], Order::Oldest).await, ["z"]);
+    assert_eq!(with!(w, |tx| tx.change([]).await).unwrap(), []);
 }
 
 async fn sums_stay_within_their_bounds<S: Store>(w: World<S>) {

@@ -8,7 +8,7 @@ use platform_core::{AuditId, Event, WallTime};
 
 use super::{MIGRATIONS, statement};
 use crate::store::announce::{AuditEntry, AuditFilter, Entity};
-use crate::store::filter::{Assign, Condition, Select};
+use crate::store::filter::{Assign, Change, Condition, Select};
 use crate::store::record::{Row, Table};
 use crate::store::value::Value;
 use crate::store::{Store, Tx};
@@ -67,6 +67,17 @@ impl Tx for Explained<'_> {
             self.note(&query).await?;
         }
         self.tx.update_rows(table, filter, assign).await
+    }
+
+    async fn change_rows(&mut self, changes: Vec<Change>) -> Result<Vec<Option<Value>>, Error> {
+        for change in &changes {
+            if let Change::Update { table, filter, assign, .. } = change
+                && let Some(query) = statement::update(table, filter.clone(), assign.clone())?
+            {
+                self.note(&query).await?;
+            }
+        }
+        self.tx.change_rows(changes).await
     }
 
     async fn lock_row(&mut self, table: &'static Table, id: Value) -> Result<(), Error> {

@@ -33,6 +33,11 @@ pub(super) fn insert(table: &'static Table, row: Row) -> Query<'static> {
     insert.push(")")
 }
 
+/// The same, and nothing happens where its key or something unique in it is there already.
+pub(super) fn insert_new(table: &'static Table, row: Row) -> Query<'static> {
+    insert(table, row).push(" ON CONFLICT DO NOTHING")
+}
+
 /// `None` where no row can meet the conditions.
 pub(super) fn select(select: Select) -> Result<Option<Query<'static>>, Error> {
     let Select { table, filter, order, limit } = select;
