@@ -102,6 +102,13 @@ impl Wire {
         }
     }
 
+    /// Everything that the server says until it closes.
+    #[track_caller]
+    pub(crate) fn hear_out(mut self, patience: Duration) -> Vec<u8> {
+        self.closed_within(patience).unwrap_or_else(|still| panic!("{still}"));
+        self.received
+    }
+
     /// Waits for the server's close and says how long that took; `Err` says what happened instead.
     pub(crate) fn closed_within(&mut self, patience: Duration) -> Result<Duration, String> {
         let started = Instant::now();

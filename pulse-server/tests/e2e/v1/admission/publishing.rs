@@ -46,15 +46,107 @@ fn a_rotated_key_goes_on_for_as_long_as_was_asked_and_no_longer() {
     let rig = quick();
     let studio = Studio::open(&rig, "a@example.org");
     let mut encoder = studio.publish(&rig);
-    let keys = rig.get(&studio.tenant.owner, &studio.path("/keys"));
-    let rotate = studio.path(&format!("/keys/{}/rotate", text(&keys["data"][0]["id"])));
-    rig.done(&studio.tenant.owner, "POST", &rotate, &json!({"overlap_seconds": 3}), 200);
+    studio.rotate_with(&rig, &json!({"overlap_seconds": 3}));
     wait::holds_for("the old key", Duration::from_millis(1_500), || match encoder.exited() {
         None => Ok(()),
         Some(status) => Err(format!("it was sent away: {status}")),
     });
     assert_dropped(&mut encoder);
     assert_refused(&rig, &studio.key);
+}
+
+#[test]
+fn a_key_that_is_rotated_without_overlap_is_void_at_once_and_the_new_one_publishes() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mut encoder = studio.publish(&rig);
+    let new_key = studio.rotate(&rig);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &studio.key);
+    let mut again = publish(&rig, "with-the-old-key", &studio.key);
+    assert!(!again.wait(Duration::from_secs(20)).success(), "ffmpeg is told");
+    let _encoder = publish(&rig, "with-the-new-key", &new_key);
+    rig.pulse.wait_live(&studio.id);
+}
+
+#[test]
+fn a_foreign_key_or_token_publishes_its_own_stream_and_no_other() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let foreign = Studio::open(&rig, "b@example.org");
+    let (_, sibling_key) = stream(&rig, &studio.tenant, "Sibling", "public");
+    let minted = rig.post(&foreign.tenant.key, &foreign.path("/tokens/publish"), &json!({}));
+    let playback = studio.token(&rig, &json!({}));
+    for wrong in [
+        format!("{}?token={}", studio.id, text(&minted["token"])),
+        format!("{}?token={}", studio.id, text(&playback["token"])),
+        format!("{}?token={}", studio.id, foreign.key),
+        format!("{}?key={}", studio.id, studio.key),
+        format!("{}/{}", studio.id, foreign.key),
+    ] {
+        assert_refused(&rig, &wrong);
+    }
+    let _theirs = foreign.publish(&rig);
+    let _sibling = publish(&rig, "sibling", &sibling_key);
+    wait::until("both streams and no more", AT_ONCE * 5, || {
+        let live = rig.pulse.live();
+        assert!(live.iter().all(|one| one.id != studio.id), "{live:?}");
+        wait::check(live.len() == 2, format!("{live:?}"))
+    });
+}
+
+#[test]
+fn whoever_is_refused_is_told_the_same_and_the_operator_why() {
+    let _seats = seats::some();
+    let rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let owner = &studio.tenant.owner;
+    let made = |name| stream(&rig, &studio.tenant, name, "public");
+    let (revoked, deleted, early) = (made("Revoked"), made("Deleted"), made("Early"));
+    let key_id =
+        text(&rig.get(owner, &format!("/v1/streams/{}/keys", revoked.0))["data"][0]["id"]).to_owned();
+    rig.done(owner, "DELETE", &format!("/v1/streams/{}/keys/{key_id}", revoked.0), &Value::Null, 204);
+    rig.done(owner, "DELETE", &format!("/v1/streams/{}", deleted.0), &Value::Null, 204);
+    let starts_at = WallTime::from(SystemTime::now() + Duration::from_secs(3600));
+    let schedule = format!("/v1/streams/{}/schedule", early.0);
+    rig.done(owner, "PUT", &schedule, &json!({"starts_at": starts_at}), 200);
+    let old_key = studio.key.clone();
+    studio.rotate(&rig);
+    let suspended = Studio::open(&rig, "b@example.org");
+    rig.admin(&["suspend-organization", &suspended.tenant.organization], "").unwrap();
+    let withdrawn = rig.post(&studio.tenant.key, &studio.path("/tokens/publish"), &json!({}));
+    let revoke = json!({"jti": withdrawn["token_id"]});
+    rig.done(&studio.tenant.key, "POST", &studio.path("/tokens/revoke"), &revoke, 204);
+    let refused = [
+        ("no key at all", "nothing-like-a-key".to_owned(), ""),
+        ("one that was revoked", revoked.1, "was revoked or has ended"),
+        ("one that was replaced", old_key, "was revoked or has ended"),
+        ("one of a deleted stream", deleted.1, "there is no such stream"),
+        ("one out of its schedule", early.1, "out of its schedule"),
+        ("one of who is suspended", suspended.key, "suspended"),
+        (
+            "a revoked token",
+            format!("{}?token={}", studio.id, text(&withdrawn["token"])),
+            "the token was revoked",
+        ),
+    ];
+    // All at once, as each is answered late.
+    let ask = |key: &str| {
+        let mut wire = Wire::connected(rig.pulse.rtmp_address(), "live");
+        wire.publish(key);
+        wire
+    };
+    let wires: Vec<_> = refused.iter().map(|(_, key, _)| ask(key)).collect();
+    let told: Vec<_> = wires.into_iter().map(|wire| wire.hear_out(Duration::from_secs(20))).collect();
+    let log = rig.pulse.log();
+    for ((what, key, why), told_it) in refused.iter().zip(&told) {
+        assert_eq!(told_it, &told[0], "{what}: {}", String::from_utf8_lossy(told_it));
+        assert!(log.contains(why), "{what}: the operator does not learn why:\n{log}");
+        assert!(!log.contains(key.rsplit('=').next().unwrap()), "{what} is in the log");
+    }
+    assert!(String::from_utf8_lossy(&told[0]).contains("NetStream.Publish.BadName"));
 }
 
 #[test]

@@ -46,6 +46,20 @@ impl Studio {
         encoder
     }
 
+    /// Replaces the stream's first key at once; the new one.
+    #[track_caller]
+    pub(super) fn rotate(&self, rig: &Rig) -> String {
+        self.rotate_with(rig, &json!({"overlap_seconds": 0}))
+    }
+
+    /// Replaces the stream's first key; the new one.
+    #[track_caller]
+    pub(super) fn rotate_with(&self, rig: &Rig, input: &Value) -> String {
+        let keys = rig.get(&self.tenant.owner, &self.path("/keys"));
+        let rotate = self.path(&format!("/keys/{}/rotate", text(&keys["data"][0]["id"])));
+        text(&rig.done(&self.tenant.owner, "POST", &rotate, input, 200)["key"]).to_owned()
+    }
+
     /// A playback token.
     #[track_caller]
     pub(super) fn token(&self, rig: &Rig, input: &Value) -> Value {
