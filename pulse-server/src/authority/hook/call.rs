@@ -135,12 +135,16 @@ async fn secure(
     TlsConnector::from(config).connect(name, socket).await.map_err(CallError::Connect)
 }
 
-/// TLS with the authorities that the system trusts, read once.
+/// TLS with the authorities that the system trusts, or those in `SSL_CERT_FILE` and `SSL_CERT_DIR` where they are set; read once.
 fn roots() -> Option<Arc<rustls::ClientConfig>> {
     static CONFIG: OnceLock<Option<Arc<rustls::ClientConfig>>> = OnceLock::new();
     let read = || {
         let mut roots = rustls::RootCertStore::empty();
-        roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+        let found = rustls_native_certs::load_native_certs();
+        for error in &found.errors {
+            tracing::warn!(%error, "certificates of authorities that cannot be read");
+        }
+        roots.add_parsable_certificates(found.certs);
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let versions =
             rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::net::{SocketAddr, TcpListener};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use super::certificate::Certificate;
 use super::wait;
 
 /// A question comes well within this.
@@ -32,33 +35,50 @@ impl Asked {
 struct Notes {
     asked: Vec<Asked>,
     /// Connections that get no answer.
-    hanging: Vec<TcpStream>,
+    hanging: Vec<Box<dyn Send>>,
 }
 
 /// The backend; its thread ends with the test's process.
 pub(crate) struct Backend {
+    scheme: &'static str,
     address: SocketAddr,
     notes: Arc<Mutex<Notes>>,
 }
 
 impl Backend {
     pub(crate) fn start() -> Self {
+        Self::listen(None)
+    }
+
+    /// One that shows this certificate.
+    pub(crate) fn start_tls(certificate: &Certificate) -> Self {
+        Self::listen(Some(certificate.server_config()))
+    }
+
+    fn listen(tls: Option<Arc<ServerConfig>>) -> Self {
+        let scheme = if tls.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a free port");
         let address = listener.local_addr().expect("a bound listener has an address");
         let notes = Arc::<Mutex<Notes>>::default();
         let noted = Arc::clone(&notes);
         thread::spawn(move || {
             for socket in listener.incoming().flatten() {
-                let notes = Arc::clone(&noted);
-                thread::spawn(move || answer(socket, &notes));
+                let (notes, tls) = (Arc::clone(&noted), tls.clone());
+                thread::spawn(move || match tls {
+                    None => answer(socket, &notes),
+                    Some(tls) => {
+                        let session = ServerConnection::new(tls).expect("a usable configuration");
+                        answer(StreamOwned::new(session, socket), &notes);
+                    }
+                });
             }
         });
-        Self { address, notes }
+        Self { scheme, address, notes }
     }
 
     /// `/ok` allows, `/deny` denies, `/rename/NAME` redirects to a name, `/hang` does not answer.
     pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        format!("{}://{}{path}", self.scheme, self.address)
     }
 
     /// What was asked so far at this path.
@@ -79,8 +99,8 @@ impl Backend {
     }
 }
 
-fn answer(mut socket: TcpStream, notes: &Mutex<Notes>) {
-    let Some(asked) = read(&socket) else { return };
+fn answer<S: Read + Write + Send + 'static>(mut socket: S, notes: &Mutex<Notes>) {
+    let Some(asked) = read(&mut socket) else { return };
     let mut notes = notes.lock().unwrap_or_else(PoisonError::into_inner);
     let (status, more) = match asked.path.strip_prefix("/rename/") {
         Some(name) => ("302 Found", format!("Location: {name}\r\n")),
@@ -90,7 +110,7 @@ fn answer(mut socket: TcpStream, notes: &Mutex<Notes>) {
     let hang = asked.path.starts_with("/hang");
     notes.asked.push(asked);
     if hang {
-        notes.hanging.push(socket);
+        notes.hanging.push(Box::new(socket));
         return;
     }
     let head = format!("HTTP/1.1 {status}\r\n{more}Content-Length: 0\r\nConnection: close\r\n\r\n");
@@ -98,7 +118,7 @@ fn answer(mut socket: TcpStream, notes: &Mutex<Notes>) {
     let _ = socket.write_all(head.as_bytes());
 }
 
-fn read(socket: &TcpStream) -> Option<Asked> {
+fn read(socket: impl Read) -> Option<Asked> {
     let mut reader = BufReader::new(socket);
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;

@@ -2,6 +2,7 @@
 //! LL-HLS viewer that keeps a playback clock.
 
 pub(crate) mod backend;
+pub(crate) mod certificate;
 pub(crate) mod clock;
 pub(crate) mod embedded;
 pub(crate) mod feed;

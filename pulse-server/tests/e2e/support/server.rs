@@ -34,6 +34,7 @@ pub(crate) struct Setup {
     clock_s: i64,
     under: Vec<String>,
     in_memory: bool,
+    variables: Vec<(String, PathBuf)>,
 }
 
 /// The listeners with TLS.
@@ -80,6 +81,12 @@ impl Setup {
     /// The server's folder is in memory, for a test of thousands of writes that does not care what a disk keeps.
     pub(crate) fn in_memory(mut self) -> Self {
         self.in_memory = true;
+        self
+    }
+
+    /// A variable of the server's environment that names a file.
+    pub(crate) fn variable(mut self, name: &str, file: PathBuf) -> Self {
+        self.variables.push((name.to_owned(), file));
         self
     }
 
@@ -149,6 +156,7 @@ impl Pulse {
             }
         };
         serve.arg("serve").arg("--config").arg(&self.config).current_dir(self.stage.path());
+        serve.envs(self.setup.variables.iter().cloned());
         clock::set(&mut serve, self.setup.clock_s);
         let mut process = Process::start("pulse", serve, self.stage.path());
         let ready = format!("http://{}/readyz", self.http);

@@ -11,10 +11,12 @@ use sha2::Sha256;
 
 use super::rig::{LOOSE, Rig, Tenant, text};
 use crate::support::backend::Backend;
+use crate::support::certificate::CertificateAuthority;
 use crate::support::feed::Feed;
 use crate::support::nginx::Nginx;
 use crate::support::play::Play;
 use crate::support::seats;
+use crate::support::server::Setup;
 use crate::support::stage::Stage;
 use crate::support::wait;
 
@@ -26,7 +28,11 @@ const HERE: &str = "[hooks]\nallowed_networks = ['127.0.0.1/32']\n";
 
 /// A server, a tenant whose project has an application `relay`, and a public stream `show`.
 fn set_up(section: &str) -> (Rig, Tenant, String) {
-    let rig = Rig::start_with(&format!("[ingest]\ngrace_s = 1\n{section}{LOOSE}"));
+    set_up_with(Setup::new(), section)
+}
+
+fn set_up_with(setup: Setup, section: &str) -> (Rig, Tenant, String) {
+    let rig = Rig::with(setup.section(&format!("[ingest]\ngrace_s = 1\n{section}{LOOSE}")));
     let operator = rig.operator("op@example.org");
     let tenant = Tenant::create(&rig, "owner@example.org");
     let app = json!({"name": "relay", "project_id": tenant.project, "allow_rename": true});
@@ -174,6 +180,56 @@ fn a_backend_that_does_not_answer_decides_nothing() {
     let _encoder = Feed::new().publish("open", rig.pulse.stage().path(), &publish_url(&rig, "show"));
     until_live(&rig, &tenant, &id);
     assert!(backend.asked("/hang").len() >= 2);
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn a_backend_is_asked_over_https_if_its_certificate_is_of_a_trusted_authority_and_for_its_name() {
+    let _seats = seats::some();
+    // The other one only calls itself the same.
+    let (trusted, unknown) = (CertificateAuthority::create(), CertificateAuthority::create());
+    let right = Backend::start_tls(&trusted.issue("right", "IP:127.0.0.1"));
+    let other = Backend::start_tls(&trusted.issue("other", "DNS:backend.example.org"));
+    let stranger = Backend::start_tls(&unknown.issue("stranger", "IP:127.0.0.1"));
+    let setup = Setup::new().variable("SSL_CERT_FILE", trusted.certificate());
+    let (mut rig, tenant, id) = set_up_with(setup, HERE);
+    let ask = |backend: &Backend, on_failure: &str| {
+        let events = ["publish", "play"];
+        hook(&rig, &tenant, &json!({"url": backend.url("/ok"), "events": events, "on_failure": on_failure}));
+    };
+    let playlist = format!("/hls/{id}/index.m3u8");
+    for (backend, name, why) in
+        [(&other, "of-another-name", "not valid for name"), (&stranger, "of-a-stranger", "BadSignature")]
+    {
+        ask(backend, "deny");
+        let mut encoder = Feed::new().publish(name, rig.pulse.stage().path(), &publish_url(&rig, "show"));
+        assert!(!encoder.wait(PATIENCE).success(), "{name}");
+        let answer = rig.pulse.get(&playlist);
+        assert_eq!((answer.status, answer.problem_code().as_str()), (503, "admission_unavailable"));
+        assert!(rig.pulse.log().contains(why), "the operator learns why: {}", rig.pulse.log());
+        assert!(backend.asked("/ok").is_empty(), "nothing is said to whom is not trusted");
+    }
+    ask(&right, "deny");
+    let encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    until_live(&rig, &tenant, &id);
+    wait::until("the stream to be playable", PATIENCE, || {
+        let answer = rig.pulse.get(&playlist);
+        wait::check(answer.status == 200, answer.text())
+    });
+    let asked = right.asked("/ok").into_iter().map(|asked| serde_json::from_str(&asked.body).unwrap());
+    let types: Vec<Value> = asked.map(|body: Value| body["type"].clone()).collect();
+    assert!(types.contains(&json!("publish")) && types.contains(&json!("play")), "{types:?}");
+    drop(encoder);
+
+    // What a project wants that fails open is let in without having been asked.
+    ask(&other, "allow");
+    let _encoder = Feed::new().publish("open", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    wait::until("to be let in", PATIENCE, || {
+        let log = rig.pulse.log();
+        wait::check(log.contains("a hook does not answer; let in"), log)
+    });
+    until_live(&rig, &tenant, &id);
+    assert!(other.asked("/ok").is_empty());
     rig.pulse.assert_sound();
 }
 
