@@ -1,5 +1,6 @@
 //! Tenants' streams on the live path: who publishes and watches, what that is counted as, what ends it.
 
+mod cutting_off;
 mod obs;
 mod page;
 mod publishing;

@@ -1,18 +1,23 @@
-//! Two servers on one PostgreSQL: a stream's one place, and what is taken back on one is taken back on the other.
+//! Two servers on one PostgreSQL: a stream's one place, whose it is after a kill, and what is taken back on one is taken back on the other.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use platform_core::sql::Location;
 use platform_core::testing::Postgres;
 use serde_json::{Value, json};
+use tenancy::lease::TERM;
 
-use super::studio::{Studio, assert_becomes, assert_dropped, publish};
+use super::studio::{AT_ONCE, Studio, assert_becomes, assert_dropped, limit, publish, stream};
 use crate::support::http::Client;
+use crate::support::rtmp_wire::Wire;
 use crate::support::{seats, wait};
 use crate::v1::rig::{LOOSE, Rig, text};
 
+/// A server's start, and an encoder's.
+const START: Duration = Duration::from_secs(10);
+
 /// Two servers, and the tenant of the first with a stream.
-fn two() -> (Rig, Rig, Studio) {
+pub(super) fn two() -> (Rig, Rig, Studio) {
     let database = Postgres::shared().database();
     let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
     let url = format!("[database]\nurl = {:?}\n", url.expose_str().unwrap());
@@ -53,4 +58,56 @@ fn an_encoder_that_comes_to_another_server_takes_the_stream_along() {
         None => Ok(()),
         Some(status) => Err(format!("it was sent away: {status}")),
     });
+}
+
+/// Two servers, and a tenant whose plan has one place for a publisher: it is taken on the first server, which is killed then. Also the
+/// stream and the key of who wants the place, and the moment of the kill.
+fn killed() -> (Rig, Rig, Studio, (String, String), Instant) {
+    let (mut one, two, studio) = two();
+    let operator = one.operator("op@example.org");
+    limit(&one, &operator, &studio.tenant, "one", &json!({"concurrent_publishers": 1}));
+    let other = stream(&one, &studio.tenant, "Other", "public");
+    let encoder = studio.publish(&one);
+    assert!(!may_publish(&two, &other.1), "there is one place");
+    one.pulse.kill();
+    let killed = Instant::now();
+    drop(encoder);
+    assert!(!may_publish(&two, &other.1), "a place is not free because its server says nothing");
+    assert_eq!(two.get(&studio.tenant.key, &studio.path(""))["status"], "live", "as far as is known");
+    (one, two, studio, other, killed)
+}
+
+/// Whether an encoder with this key is let in. It leaves at once.
+#[track_caller]
+fn may_publish(rig: &Rig, key: &str) -> bool {
+    let mut wire = Wire::connected(rig.pulse.rtmp_address(), "live");
+    wire.publish(key);
+    let said = wire.hears("NetStream.Publish.", START);
+    assert!(said, "no answer");
+    wire.hears("NetStream.Publish.Start", Duration::from_millis(100))
+}
+
+#[test]
+fn the_place_of_a_server_that_was_killed_is_free_within_the_lease() {
+    let _seats = seats::some();
+    let (_one, two, studio, (_, other_key), killed) = killed();
+    wait::until("the place", TERM + START, || wait::check(may_publish(&two, &other_key), "it is taken"));
+    let took = killed.elapsed();
+    // The last renewal was up to ten seconds before the kill.
+    assert!((TERM / 3..=TERM + AT_ONCE).contains(&took), "free after {took:?}");
+    wait::until("the stream to be known as gone", AT_ONCE, || {
+        let status = two.get(&studio.tenant.key, &studio.path(""))["status"].clone();
+        wait::check(status == "idle", status.to_string())
+    });
+}
+
+#[test]
+fn a_server_that_was_killed_and_starts_again_gives_back_what_it_held() {
+    let _seats = seats::some();
+    let (mut one, two, _studio, (other, other_key), killed) = killed();
+    one.pulse.start_again();
+    wait::until("the place", START, || wait::check(may_publish(&two, &other_key), "it is taken"));
+    assert!(killed.elapsed() < TERM / 2, "given back, not run out: {:?}", killed.elapsed());
+    let _encoder = publish(&two, "other", &other_key);
+    two.pulse.wait_live(&other);
 }
