@@ -1,6 +1,7 @@
 //! Tenants' streams on the live path: who publishes and watches, what that is counted as, what ends it.
 
 mod cutting_off;
+mod foreign;
 mod obs;
 mod page;
 mod publishing;
