@@ -40,8 +40,8 @@ pub use report::report;
 pub use secret::Secret;
 pub(crate) use secret::fingerprint;
 pub use sections::{
-    Api, Config, Container, Database, Hls, Hooks, Http, Ingest, Limits, Log, LogFormat, LogLevel, Mail, Ops,
-    Rtmp, Takeover,
+    AfterOutageGrace, Api, Config, Container, Database, Hls, Hooks, Http, Ingest, Limits, Log, LogFormat,
+    LogLevel, Mail, Ops, Rtmp, Takeover,
 };
 pub use stream::{MAX_ID_LEN, MAX_KEY_LEN, MAX_KEYS, MAX_STREAMS, Stream, WEAK_KEY_LEN, is_valid_id};
 pub use table::Apply;

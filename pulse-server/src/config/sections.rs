@@ -172,6 +172,16 @@ settings! {
     }
 }
 
+choice! {
+    /// What holds once the database has been away for longer than `outage_grace_s`.
+    pub enum AfterOutageGrace {
+        /// Nobody new is admitted until it is back.
+        Closed = "closed",
+        /// What was known last goes on admitting those who bring what it asks for.
+        Open = "open",
+    }
+}
+
 settings! {
     /// The database of organizations, people, keys and streams that are managed by the API.
     pub struct Database in "database" at database {
@@ -182,6 +192,13 @@ settings! {
         /// server alone. Where it is not set, `master.key` in the data folder, made at the first start. Without it the database
         /// is worth nothing, so back it up, and elsewhere than the database.
         master_key_file: Option<PathBuf> = None, Any, Restart;
+        /// Seconds for which, while the database is away, what this server knows of a stream, its keys and its project goes on
+        /// admitting publishers and viewers. Who is there stays, however long it takes. 0 admits nobody while the database is away.
+        outage_grace_s: u64 = 300, 0..=86_400, Restart;
+        /// What holds after that. `closed` admits nobody until the database is back. `open` goes on by what was known last, for as
+        /// long as the server runs: keys and tokens are still checked, and nobody is admitted to a stream, or with a key, that this
+        /// server has not seen before; but what is revoked by another server that still reaches the database is not heard of.
+        after_outage_grace: AfterOutageGrace = AfterOutageGrace::Closed, Any, Restart;
     }
 }
 

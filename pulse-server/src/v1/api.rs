@@ -1,11 +1,11 @@
 //! The API's state.
 
 use std::sync::Arc;
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use platform_core::sql::{Change, Db};
-use tenancy::cache::Cache;
+use tenancy::cache::{Cache, WithoutStore};
 use tenancy::settings::Settings;
 use tenancy::{ApiKeyId, Tenancy};
 
@@ -19,7 +19,7 @@ use super::metering::Metering;
 use super::passwords::Passwords;
 use super::principals::Used;
 use super::quota_notices::QuotaNotices;
-use crate::config::Config;
+use crate::config::{AfterOutageGrace, Config, Database};
 
 /// The API's state. One for a server.
 pub(crate) struct Api {
@@ -55,7 +55,8 @@ pub(crate) struct Api {
 impl Api {
     /// The state over an open database.
     pub(crate) fn new(db: Db, tenancy: Tenancy, config: &Arc<ArcSwap<Config>>) -> Self {
-        let settings = &config.load().api;
+        let initial = config.load();
+        let settings = &initial.api;
         let rates = Rates {
             per_address: settings.requests_per_address,
             per_key: settings.requests_per_key,
@@ -73,7 +74,7 @@ impl Api {
             wrong_passwords: BackOff::new(backoff::PASSWORDS),
             wanted_mails: BackOff::new(backoff::MAILS),
             in_flight: InFlight::default(),
-            cache: Cache::new(),
+            cache: Cache::with(without_database(&initial.database)),
             used: Used::default(),
             reports: Running::default(),
             passwords,
@@ -118,5 +119,14 @@ impl Api {
         self.limits.sweep();
         self.wrong_passwords.sweep(Instant::now());
         self.wanted_mails.sweep(Instant::now());
+    }
+}
+
+/// What holds of what is known while the database is away, as the operator says.
+fn without_database(config: &Database) -> WithoutStore {
+    match config.after_outage_grace {
+        AfterOutageGrace::Closed => WithoutStore::For(Duration::from_secs(config.outage_grace_s)),
+        // The grace differs from what follows it by what follows alone.
+        AfterOutageGrace::Open => WithoutStore::UntilBack,
     }
 }

@@ -24,8 +24,8 @@ impl Cache {
     ///
     /// # Errors
     ///
-    /// [`Error::NotFound`]; the store's, when the stream was not known before, or was longer ago than
-    /// [`GOOD_WITHOUT_STORE`](super::GOOD_WITHOUT_STORE).
+    /// [`Error::NotFound`]; the store's, when the stream was not known before, or is not good
+    /// [without it](super::WithoutStore).
     pub async fn admission<S: Store>(
         &self,
         store: &S,
@@ -52,6 +52,11 @@ impl Cache {
     /// too long ago.
     pub fn known_admission(&self, id: StreamId, now: WallTime) -> Option<Arc<Admission>> {
         self.admissions.peek(&id, now)
+    }
+
+    /// What is known of a stream and in no doubt: what [`admission`](Self::admission) answers at once.
+    pub fn fresh_admission(&self, id: StreamId) -> Option<Arc<Admission>> {
+        self.admissions.fresh(&id)
     }
 
     /// What the streams of a project have in common, with its hook.
@@ -121,10 +126,18 @@ impl Cache {
             error => error.into(),
         })?;
         let admission = self.opened(store, keys, key.stream_id, now).await?;
-        let ends_at = admission.stream_key(key.id, now)?;
-        admission.publishable(now)?;
-        let expires_at = earlier(ends_at, admission.stream.ends_at);
-        Ok(Publishing { key_id: Some(key.id), token: None, admission, expires_at })
+        by_key(&key, admission, now)
+    }
+
+    /// The same without asking the store: for when that does not answer. `None` if key or stream are not known.
+    pub fn known_publish(
+        &self,
+        keys: &Keys,
+        key: &Secret,
+        now: WallTime,
+    ) -> Option<Result<Publishing, Refused>> {
+        let key = self.stream_keys.peek(&stream_key::lookup(keys, key.expose()), now)?;
+        Some(by_key(&key, self.known_admission(key.stream_id, now)?, now))
     }
 
     /// Whether an encoder may publish with a token of [`Purpose::Publish`], which says of which stream.
@@ -141,11 +154,17 @@ impl Cache {
     ) -> Result<Publishing, Refused> {
         let id = token::stream_of(token).ok_or(Refused::Malformed)?;
         let admission = self.opened(store, keys, id, now).await?;
-        let claims = admission.verify(token, Purpose::Publish, now)?;
-        let token = token::key_id(token).map(|key_id| (key_id, Bearer::of(&claims)));
-        admission.publishable(now)?;
-        let expires_at = admission.stream.ends_at;
-        Ok(Publishing { key_id: None, token, admission, expires_at })
+        by_token(token, admission, now)
+    }
+
+    /// The same without asking the store: for when that does not answer. `None` if the stream is not known.
+    pub fn known_publish_by_token(
+        &self,
+        token: &Secret,
+        now: WallTime,
+    ) -> Option<Result<Publishing, Refused>> {
+        let admission = self.known_admission(token::stream_of(token)?, now)?;
+        Some(by_token(token, admission, now))
     }
 
     async fn opened<S: Store>(
@@ -190,6 +209,21 @@ fn load_tenant<'s, S: Store>(
     id: ProjectId,
 ) -> impl Fn() -> BoxFuture<'s, Result<Tenant, Error>> {
     move || Box::pin(async move { admission::tenant(&mut store.read().await?, keys, id).await })
+}
+
+fn by_key(key: &KnownStreamKey, admission: Arc<Admission>, now: WallTime) -> Result<Publishing, Refused> {
+    let ends_at = admission.stream_key(key.id, now)?;
+    admission.publishable(now)?;
+    let expires_at = earlier(ends_at, admission.stream.ends_at);
+    Ok(Publishing { key_id: Some(key.id), token: None, admission, expires_at })
+}
+
+fn by_token(token: &Secret, admission: Arc<Admission>, now: WallTime) -> Result<Publishing, Refused> {
+    let claims = admission.verify(token, Purpose::Publish, now)?;
+    let token = token::key_id(token).map(|key_id| (key_id, Bearer::of(&claims)));
+    admission.publishable(now)?;
+    let expires_at = admission.stream.ends_at;
+    Ok(Publishing { key_id: None, token, admission, expires_at })
 }
 
 fn earlier(a: Option<WallTime>, b: Option<WallTime>) -> Option<WallTime> {

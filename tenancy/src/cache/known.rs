@@ -12,8 +12,23 @@ use super::shelf::Shelf;
 use super::turns::{Ended, Turn, Turns};
 use crate::Error;
 
-/// How long what was known stays good while the store is away, 5 minutes.
+/// How long what was known stays good while the store is away, if nothing else is said: 5 minutes.
 pub const GOOD_WITHOUT_STORE: Duration = Duration::from_secs(300);
+
+/// What holds of what was known while the store is away. What was never known, or is no more, is not known then either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WithoutStore {
+    /// It is good for so long, from when changes of it may have been missed on.
+    For(Duration),
+    /// It is good until the store is back, and says otherwise.
+    UntilBack,
+}
+
+impl Default for WithoutStore {
+    fn default() -> Self {
+        Self::For(GOOD_WITHOUT_STORE)
+    }
+}
 
 /// How often something is loaded again that changed while it was being loaded, 10 times.
 const TRIES: u32 = 10;
@@ -31,6 +46,7 @@ pub(super) struct Known<K: Eq + Hash, V> {
     /// What is not there: anybody can ask for it, so it takes no room from what is.
     absent: Shelf<K, ()>,
     turns: Turns<K>,
+    without_store: WithoutStore,
 }
 
 #[derive(Debug)]
@@ -47,19 +63,23 @@ impl<V> Entry<V> {
     }
 
     /// Whether it is good although the store is away.
-    fn is_good(&self, now: WallTime) -> bool {
+    fn is_good(&self, now: WallTime, without_store: WithoutStore) -> bool {
         let since = self.doubted_at.load(Ordering::Acquire);
-        since == NONE || now < WallTime::from_unix_ms(since).plus(GOOD_WITHOUT_STORE)
+        match without_store {
+            WithoutStore::For(time) => since == NONE || now < WallTime::from_unix_ms(since).plus(time),
+            WithoutStore::UntilBack => true,
+        }
     }
 }
 
 impl<K: Eq + Hash + Clone, V> Known<K, V> {
     /// Room for values of so many bytes, and for so many keys of what is not there.
-    pub(super) fn new(bytes: usize, absent: usize) -> Self {
+    pub(super) fn new(bytes: usize, absent: usize, without_store: WithoutStore) -> Self {
         Self {
             found: Shelf::weighed(bytes, |entry| entry.weight),
             absent: Shelf::new(absent),
             turns: Turns::new(),
+            without_store,
         }
     }
 
@@ -79,7 +99,9 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
         if let Some(entry) = known.as_ref().filter(|entry| !entry.is_doubted()) {
             return Ok(Arc::clone(&entry.value));
         }
-        let stale = known.filter(|entry| entry.is_good(now)).map(|entry| Arc::clone(&entry.value));
+        let stale = known
+            .filter(|entry| entry.is_good(now, self.without_store))
+            .map(|entry| Arc::clone(&entry.value));
         match self.look_anew(key, weigh, load).await {
             Err(error) if error.is_transient() => stale.ok_or(error),
             other => other,
@@ -141,7 +163,13 @@ impl<K: Eq + Hash + Clone, V> Known<K, V> {
     /// What is known, without asking the store: also what is in doubt, while it is good.
     pub(super) fn peek(&self, key: &K, now: WallTime) -> Option<Arc<V>> {
         let entry = self.found.get(key)?;
-        entry.is_good(now).then(|| Arc::clone(&entry.value))
+        entry.is_good(now, self.without_store).then(|| Arc::clone(&entry.value))
+    }
+
+    /// What is known and in no doubt.
+    pub(super) fn fresh(&self, key: &K) -> Option<Arc<V>> {
+        let entry = self.found.get(key).filter(|entry| !entry.is_doubted())?;
+        Some(Arc::clone(&entry.value))
     }
 
     pub(super) fn forget(&self, key: &K) {
@@ -178,7 +206,7 @@ mod tests {
     const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
 
     fn known() -> Known<u32, u32> {
-        Known::new(1 << 20, 100)
+        Known::new(1 << 20, 100, WithoutStore::default())
     }
 
     fn block_on<T>(work: impl Future<Output = T>) -> T {
@@ -307,6 +335,25 @@ mod tests {
             assert!(ask(over, away()).await.is_err() && known.peek(&1, over).is_none());
             assert_eq!(*ask(over, Ok(2)).await.unwrap(), 2);
             assert_eq!(*ask(over, away()).await.unwrap(), 2, "it is not asked for again");
+        });
+    }
+    #[test]
+    fn what_is_known_may_be_good_until_the_store_is_back_and_what_was_never_known_is_not() {
+        block_on(async {
+            let known: Known<u32, u32> = Known::new(1 << 20, 100, WithoutStore::UntilBack);
+            let ask = |key, outcome: Result<u32, Error>| {
+                let (known, later) = (&known, NOW.plus(GOOD_WITHOUT_STORE * 1_000));
+                async move { known.look(key, later, |_| 1, || async { outcome.clone() }).await }
+            };
+            let away = || Err(Error::busy("away"));
+            assert_eq!(*ask(1, Ok(1)).await.unwrap(), 1);
+            known.doubt(NOW);
+            assert_eq!(*ask(1, away()).await.unwrap(), 1);
+            assert!(ask(2, away()).await.unwrap_err().is_transient());
+            // What the store says when it is back counts, and is not asked for again.
+            assert!(matches!(ask(1, Err(Error::NotFound)).await, Err(Error::NotFound)));
+            known.doubt(NOW);
+            assert!(ask(1, away()).await.is_err());
         });
     }
 }

@@ -30,8 +30,8 @@ use crate::stream::Stream;
 use crate::token::{self, Minter};
 use crate::vault::Keys;
 use crate::{Call, Error, SessionId, SigningKeyId, StreamId};
-pub use known::GOOD_WITHOUT_STORE;
 use known::Known;
+pub use known::{GOOD_WITHOUT_STORE, WithoutStore};
 use shelf::Shelf;
 
 /// Memory of the streams, whose size tenants choose: 128 MiB, 100,000 and more of a usual size. When they take more, a sixteenth
@@ -66,16 +66,21 @@ impl Default for Cache {
 impl Cache {
     /// An empty cache.
     pub fn new() -> Self {
+        Self::with(WithoutStore::default())
+    }
+
+    /// An empty cache, and what holds of what the live path knows while the store is away.
+    pub fn with(without_store: WithoutStore) -> Self {
         Self {
             keys: Shelf::weighed(OTHERS_BYTES, weight::of_key),
             sessions: Shelf::weighed(OTHERS_BYTES, weight::of_login),
             streams: Shelf::weighed(STREAMS_BYTES, weight::of_stream),
             minters: Shelf::weighed(OTHERS_BYTES, weight::of_minter),
             settings: Shelf::new(1),
-            admissions: Known::new(admissions::BYTES, admissions::ABSENT),
-            tenants: Known::new(admissions::BYTES, admissions::ABSENT),
-            stream_keys: Known::new(admissions::BYTES, admissions::ABSENT),
-            apps: Known::new(admissions::BYTES, admissions::ABSENT),
+            admissions: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
+            tenants: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
+            stream_keys: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
+            apps: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
         }
     }
 
@@ -229,7 +234,7 @@ impl Cache {
     }
 
     /// Changes may be missed from now on, because the store is away. What is known of streams and stream keys is asked for
-    /// again, and good for [`GOOD_WITHOUT_STORE`] while there is no answer; all else is forgotten.
+    /// again, and good for as long as [`WithoutStore`] says while there is no answer; all else is forgotten.
     pub fn doubt(&self, now: WallTime) {
         self.flush_all_but_admissions();
         self.admissions.doubt(now);

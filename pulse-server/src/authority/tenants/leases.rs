@@ -1,14 +1,17 @@
 //! The places of publishers that this node holds: taken when an encoder comes, renewed, given back when the life ends.
+//!
+//! While the database is away, or slow, an encoder that is known by what is in memory has its place on credit: the lease is written
+//! when the database is back, and whoever finds then that the place is another's, or that the plan has none, is sent away.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use platform_core::WallTime;
 use tenancy::lease::{self, Node, RENEW, Taken};
 use tenancy::{Error, Principal, StreamId, StreamKeyId};
-use tokio::sync::{Mutex as Turn, mpsc};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::{Mutex as Turn, mpsc, oneshot};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::active::stream;
 use super::{Shared, denied};
@@ -18,64 +21,124 @@ use crate::v1::Api;
 
 /// What is done to one stream's lease at a time, so that giving one back never meets taking it anew. Streams share these.
 const TURNS: usize = 64;
+/// How long a lease's writing is waited for.
+const SOON: Duration = Duration::from_secs(1);
 
 /// The leases of this node.
 pub(super) struct Leases {
     node: Node,
-    held: Mutex<HashMap<StreamId, usize>>,
+    held: Mutex<Held>,
     turns: [Turn<()>; TURNS],
-    /// Streams whose last guard is gone: as many as were held.
-    left: mpsc::UnboundedSender<StreamId>,
+    /// At most one for each that was held.
+    news: mpsc::UnboundedSender<News>,
+}
+
+#[derive(Default)]
+struct Held {
+    places: HashMap<StreamId, Place>,
+    /// Of places, so far.
+    numbers: u64,
+}
+
+/// A stream's place: from when the first publisher comes until the last has gone or it is lost.
+struct Place {
+    number: u64,
+    guards: usize,
+}
+
+/// What has become of a lease.
+pub(super) enum News {
+    /// Its last guard is gone.
+    Left(StreamId),
+    /// It was refused after the publisher had been let in.
+    Refused(StreamId, u64),
 }
 
 /// A lease in use. The last of a stream gives it back.
 pub(super) struct Leased {
     leases: Arc<Leases>,
     id: StreamId,
+    number: u64,
 }
 
 impl Drop for Leased {
     fn drop(&mut self) {
-        if self.leases.leave(self.id) {
+        if self.leases.leave(self.id, self.number) {
             // Fails when the server is gone; then the lease ends by itself.
-            let _ = self.leases.left.send(self.id);
+            let _ = self.leases.news.send(News::Left(self.id));
         }
     }
 }
 
 impl Leases {
-    /// None yet, of a node, and where those that are left are told.
-    pub(super) fn new(node: Node) -> (Arc<Self>, mpsc::UnboundedReceiver<StreamId>) {
-        let (left, leaving) = mpsc::unbounded_channel();
+    /// None yet, of a node, and where it is told what becomes of them.
+    pub(super) fn new(node: Node) -> (Arc<Self>, mpsc::UnboundedReceiver<News>) {
+        let (news, heard) = mpsc::unbounded_channel();
         let turns = std::array::from_fn(|_| Turn::default());
-        (Arc::new(Self { node, held: Mutex::default(), turns, left }), leaving)
+        (Arc::new(Self { node, held: Mutex::default(), turns, news }), heard)
     }
 
     /// Takes the place of a stream's publisher, as a newcomer of this node or beside another one of it.
     pub(super) async fn take(
         self: &Arc<Self>,
-        api: &Api,
+        api: &Arc<Api>,
         id: StreamId,
         key_id: Option<StreamKeyId>,
         takeover: Takeover,
     ) -> Result<Leased, Denied> {
-        let _turn = self.turn(id).lock().await;
-        *self.held().entry(id).or_default() += 1;
-        let leased = Leased { leases: Arc::clone(self), id };
-        match self.write(api, id, key_id, takeover == Takeover::Accept).await {
-            Ok(Taken::Busy) => {
+        let leased = self.enter(id);
+        let mut written = self.write_by_itself(api, &leased, key_id, takeover == Takeover::Accept);
+        let answer = match timeout(SOON, &mut written).await {
+            Ok(answer) => answer.ok(),
+            Err(_) => {
+                // What comes from now on is late.
+                written.close();
+                written.try_recv().ok()
+            }
+        };
+        match answer {
+            Some(Ok(Taken::Busy)) => {
                 Err(denied(DeniedCode::LimitReached, "another server has a publisher of this stream"))
             }
-            Ok(_) => Ok(leased),
-            Err(error @ Error::QuotaExceeded { .. }) => {
+            Some(Ok(_)) => Ok(leased),
+            Some(Err(error @ Error::QuotaExceeded { .. })) => {
                 api.quota_notices.tell(&api.db, &api.tenancy, now(), &error);
                 Err(denied(DeniedCode::LimitReached, error.to_string()))
             }
-            Err(Error::NotFound) => {
+            Some(Err(Error::NotFound)) => {
                 Err(denied(DeniedCode::BadCredential, "the stream was deleted meanwhile"))
             }
-            Err(error) => Err(denied(DeniedCode::Unavailable, error.to_string())),
+            Some(Err(error)) if !may_have_been_written(&error) => {
+                Err(denied(DeniedCode::Unavailable, error.to_string()))
+            }
+            Some(Err(_)) | None => {
+                tracing::warn!(stream = %id, "the database is away; a publisher's lease is written down when it is back");
+                Ok(leased)
+            }
         }
+    }
+
+    /// Writes a lease down, whether or not whoever wants it stays: what is given back is given back after that.
+    fn write_by_itself(
+        self: &Arc<Self>,
+        api: &Arc<Api>,
+        leased: &Leased,
+        key_id: Option<StreamKeyId>,
+        takeover: bool,
+    ) -> oneshot::Receiver<Result<Taken, Error>> {
+        let (answer, written) = oneshot::channel();
+        let (leases, api, id, number) = (Arc::clone(self), Arc::clone(api), leased.id, leased.number);
+        tokio::spawn(async move {
+            let _turn = leases.turn(id).lock().await;
+            let taken = leases.write(&api, id, key_id, takeover).await;
+            if let Err(late) = answer.send(taken)
+                && refuses(&late)
+            {
+                // Fails when the server is gone, and its publishers with it.
+                let _ = leases.news.send(News::Refused(id, number));
+            }
+        });
+        written
     }
 
     async fn write(
@@ -96,7 +159,7 @@ impl Leases {
     /// Gives a lease back, unless somebody has come for it since.
     async fn give_back(&self, api: &Api, id: StreamId) -> Result<(), Error> {
         let _turn = self.turn(id).lock().await;
-        if self.held().contains_key(&id) {
+        if self.held().places.contains_key(&id) {
             return Ok(());
         }
         let work = (self.node.clone(), id);
@@ -105,7 +168,7 @@ impl Leases {
 
     /// Renews all; which were lost and could not be had again.
     async fn renew(&self, api: &Api) -> Result<Vec<StreamId>, Error> {
-        let all: Vec<StreamId> = self.held().keys().copied().collect();
+        let all: Vec<StreamId> = self.held().places.keys().copied().collect();
         if all.is_empty() {
             return Ok(all);
         }
@@ -115,29 +178,51 @@ impl Leases {
             api.db.write(work, |tx, (call, node, all)| Box::pin(lease::renew(tx, call, node, all))).await?;
         let mut gone = Vec::new();
         for id in lost {
-            // Ended while the database was away, it may be free still.
+            // Ended while the database was away, or never written down, it may be free still.
             let _turn = self.turn(id).lock().await;
-            if !self.held().contains_key(&id) {
+            if !self.held().places.contains_key(&id) {
                 continue;
             }
             match self.write(api, id, None, false).await {
-                Ok(Taken::Busy) | Err(Error::QuotaExceeded { .. } | Error::NotFound) => gone.push(id),
-                Ok(_) => {}
-                Err(error) => return Err(error),
+                taken if refuses(&taken) => gone.push(id),
+                taken => drop(taken?),
             }
         }
         Ok(gone)
     }
 
-    fn leave(&self, id: StreamId) -> bool {
+    fn enter(self: &Arc<Self>, id: StreamId) -> Leased {
         let mut held = self.held();
-        let Some(count) = held.get_mut(&id) else { return false };
-        *count -= 1;
-        let last = *count == 0;
+        held.numbers += 1;
+        let number = held.numbers;
+        let place = held.places.entry(id).or_insert(Place { number, guards: 0 });
+        place.guards += 1;
+        let number = place.number;
+        drop(held);
+        Leased { leases: Arc::clone(self), id, number }
+    }
+
+    /// One guard less; whether it was the last one of a place that was not lost.
+    fn leave(&self, id: StreamId, number: u64) -> bool {
+        let mut held = self.held();
+        let Some(place) = held.places.get_mut(&id).filter(|place| place.number == number) else {
+            return false;
+        };
+        place.guards -= 1;
+        let last = place.guards == 0;
         if last {
-            held.remove(&id);
+            held.places.remove(&id);
         }
         last
+    }
+
+    /// From now on the place is not this node's, whoever still has a guard of it; whether it was.
+    fn lose(&self, id: StreamId) -> bool {
+        self.held().places.remove(&id).is_some()
+    }
+
+    fn is_held(&self, id: StreamId, number: u64) -> bool {
+        self.held().places.get(&id).is_some_and(|place| place.number == number)
     }
 
     fn turn(&self, id: StreamId) -> &Turn<()> {
@@ -145,9 +230,19 @@ impl Leases {
         rest.get(id.uuid() as usize % TURNS).unwrap_or(first)
     }
 
-    fn held(&self) -> MutexGuard<'_, HashMap<StreamId, usize>> {
+    fn held(&self) -> MutexGuard<'_, Held> {
         self.held.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether a lease cannot be had.
+fn refuses(taken: &Result<Taken, Error>) -> bool {
+    matches!(taken, Ok(Taken::Busy) | Err(Error::QuotaExceeded { .. } | Error::NotFound))
+}
+
+/// Whether the database did not say what became of it.
+fn may_have_been_written(error: &Error) -> bool {
+    matches!(error, Error::Unavailable(_) | Error::InDoubt(_))
 }
 
 fn now() -> WallTime {
@@ -156,21 +251,27 @@ fn now() -> WallTime {
 
 /// Renews leases and gives back those that were left, as long as the authority is there. What an earlier process of this node held is
 /// given up first.
-pub(super) async fn keep(shared: Weak<Shared>, mut leaving: mpsc::UnboundedReceiver<StreamId>) {
+pub(super) async fn keep(shared: Weak<Shared>, mut heard: mpsc::UnboundedReceiver<News>) {
     let mut renewals = interval(RENEW);
     renewals.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut fresh = false;
     loop {
-        let left = tokio::select! {
-            left = leaving.recv() => match left {
-                Some(id) => Some(id),
+        let news = tokio::select! {
+            news = heard.recv() => match news {
+                Some(news) => Some(news),
                 None => return,
             },
             _ = renewals.tick() => None,
         };
         let Some(shared) = shared.upgrade() else { return };
-        let done = match left {
-            Some(id) => shared.leases.give_back(&shared.api, id).await,
+        let done = match news {
+            Some(News::Left(id)) => shared.leases.give_back(&shared.api, id).await,
+            Some(News::Refused(id, number)) => {
+                if shared.leases.is_held(id, number) {
+                    shared.lose(id).await;
+                }
+                Ok(())
+            }
             None => {
                 if !fresh {
                     fresh = shared.forget_earlier().await.is_ok();
@@ -204,16 +305,16 @@ impl Shared {
         Ok(())
     }
 
-    /// Another server has this stream's publisher now.
+    /// This node has no place for the stream's publisher any more.
     pub(super) async fn lose(&self, id: StreamId) {
-        let Some(stream) = stream(id) else { return };
-        tracing::warn!(%stream, "the stream's publisher is another server's now");
+        let Some(stream) = stream(id).filter(|_| self.leases.lose(id)) else { return };
+        tracing::warn!(%stream, "the stream's place is another server's now, or the plan has none for it");
         self.revoke(Revocation::Before { stream, role: Role::Publisher, epoch: u32::MAX }).await;
     }
 
     /// A lease was moved by somebody; if it was ours, it is lost.
     pub(super) async fn look_at_lease(&self, id: StreamId) -> Result<(), Error> {
-        if !self.leases.held().contains_key(&id) {
+        if !self.leases.held().places.contains_key(&id) {
             return Ok(());
         }
         let call = self.api.tenancy.call(Principal::System, now());

@@ -2,8 +2,8 @@
 //!
 //! What is decided rests on an [`Admission`](tenancy::admission::Admission), kept in memory and forgotten when it changes; no request
 //! of a viewer asks the database. A publisher's place is a lease, written down. Changes are followed, whichever server made them, and what
-//! they take away is revoked. While the database is away, what flows goes on, and what was known lately is good for
-//! [`GOOD_WITHOUT_STORE`](tenancy::cache::GOOD_WITHOUT_STORE); then nobody new is admitted.
+//! they take away is revoked. While the database is away, what flows goes on, and what was known is good for as long as the operator
+//! says (`database.outage_grace_s`, `database.after_outage_grace`); whoever is not known is not admitted.
 
 mod active;
 mod allowance;
@@ -12,6 +12,7 @@ mod by_app;
 mod follow;
 mod hooked;
 mod leases;
+mod loads;
 mod metering;
 mod minting;
 mod publish;
@@ -34,6 +35,7 @@ use active::Active;
 use allowance::Allowance;
 use audience::Audience;
 use leases::Leases;
+use loads::Loads;
 use minting::Minting;
 
 /// Revocations waiting to be carried out.
@@ -51,6 +53,7 @@ struct Shared {
     audience: Arc<Audience>,
     allowance: Allowance,
     leases: Arc<Leases>,
+    loads: Arc<Loads>,
     hooks: Arc<Hooks>,
     minting: Minting,
     revoked: mpsc::Sender<Revocation>,
@@ -64,7 +67,7 @@ impl Tenants {
     pub(crate) async fn start(api: Arc<Api>, node: Node) -> Result<Self, sql::Error> {
         let changes: Changes = api.db.changes().await?;
         let (revoked, revocations) = mpsc::channel(PENDING_REVOCATIONS);
-        let (leases, leaving) = Leases::new(node);
+        let (leases, news) = Leases::new(node);
         let minting = Minting::new(api.config().limits.sessions_per_address);
         let shared = Arc::new(Shared {
             api,
@@ -72,12 +75,13 @@ impl Tenants {
             audience: Arc::default(),
             allowance: Allowance::default(),
             leases,
+            loads: Arc::default(),
             hooks: Arc::default(),
             minting,
             revoked,
         });
         tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));
-        tokio::spawn(leases::keep(Arc::downgrade(&shared), leaving));
+        tokio::spawn(leases::keep(Arc::downgrade(&shared), news));
         Ok(Self { shared, revocations: Mutex::new(Some(revocations)) })
     }
 

@@ -1,5 +1,6 @@
 //! Who may publish: stream keys and publishing tokens, within a schedule and a plan.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
@@ -13,6 +14,7 @@ use tokio::time::timeout;
 
 use super::active::Publisher;
 use super::hooked::{Asked, Hooked};
+use super::loads::detached;
 use super::terms::publisher;
 use super::{Shared, denied, refused};
 use crate::authority::{Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, decide};
@@ -63,8 +65,9 @@ impl Shared {
             let mut tx = self.api.db.read().await?;
             usage::of_month(&mut tx, id, &[Metric::StreamingSeconds], SystemTime::now().into()).await
         };
-        // The lease, which comes next, says so if the database is away.
-        let used = used.await.unwrap_or_default().get(&Metric::StreamingSeconds).copied().unwrap_or(0);
+        // Without the database it is as far as is known here.
+        let used = timeout(SOON, used).await.unwrap_or_else(|_| Ok(BTreeMap::new())).unwrap_or_default();
+        let used = used.get(&Metric::StreamingSeconds).copied().unwrap_or(0);
         if used < limit {
             return Ok(());
         }
@@ -88,19 +91,23 @@ impl Shared {
         Err(busy())
     }
 
+    /// Whether key or token are good; by what was known lately, if the database takes its time.
     async fn look_up(&self, ask: &Publish, now: WallTime) -> Result<Publishing, Refused> {
-        let Self { api, .. } = self;
-        let keys = api.tenancy.keys();
-        match &ask.token {
-            Some(token) => {
-                let token = Secret::new(token.expose());
-                let leave = api.cache.publish_by_token(&api.db, keys, &token, now).await?;
-                let id = leave.admission.stream.id;
-                // The stream that the address names, and no other.
-                if id.to_string() == ask.key.expose() { Ok(leave) } else { Err(Refused::OtherStream(id)) }
-            }
-            None => api.cache.publish(&api.db, keys, &Secret::new(ask.key.expose()), now).await,
-        }
+        let (cache, keys) = (&self.api.cache, self.api.tenancy.keys());
+        let api = Arc::clone(&self.api);
+        let Some(token) = &ask.token else {
+            let key = Secret::new(ask.key.expose());
+            let asked = key.clone();
+            let asked = async move { api.cache.publish(&api.db, api.tenancy.keys(), &asked, now).await };
+            return soon(detached(asked), || cache.known_publish(keys, &key, now)).await;
+        };
+        let token = Secret::new(token.expose());
+        let asked = token.clone();
+        let asked = async move { api.cache.publish_by_token(&api.db, api.tenancy.keys(), &asked, now).await };
+        let leave = soon(detached(asked), || cache.known_publish_by_token(&token, now)).await?;
+        let id = leave.admission.stream.id;
+        // The stream that the address names, and no other.
+        if id.to_string() == ask.key.expose() { Ok(leave) } else { Err(Refused::OtherStream(id)) }
     }
 
     /// Whether this is what is known at this moment.
@@ -141,15 +148,22 @@ impl Shared {
 
     /// What is known of a stream; what was known lately, if the database takes its time.
     async fn known(&self, id: StreamId, now: WallTime) -> Result<Arc<Admission>, tenancy::Error> {
-        let cache = &self.api.cache;
-        let asked = cache.admission(&self.api.db, self.api.tenancy.keys(), id, now);
-        let mut asked = std::pin::pin!(asked);
-        match timeout(SOON, asked.as_mut()).await {
-            Ok(answer) => answer,
-            Err(_) => match cache.known_admission(id, now) {
-                Some(known) => Ok(known),
-                None => asked.await,
-            },
-        }
+        let asked = self.loads.admission(&self.api, id, now);
+        soon(asked, || self.api.cache.known_admission(id, now).map(Ok)).await
+    }
+}
+
+/// What the database says; what is known without it, if it takes its time.
+async fn soon<T, E>(
+    asked: impl Future<Output = Result<T, E>>,
+    known: impl FnOnce() -> Option<Result<T, E>>,
+) -> Result<T, E> {
+    let mut asked = std::pin::pin!(asked);
+    match timeout(SOON, asked.as_mut()).await {
+        Ok(answer) => answer,
+        Err(_) => match known() {
+            Some(known) => known,
+            None => asked.await,
+        },
     }
 }

@@ -4,6 +4,7 @@ mod cutting_off;
 mod foreign;
 mod obs;
 mod page;
+mod outage;
 mod publishing;
 mod servers;
 mod studio;
