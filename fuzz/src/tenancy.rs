@@ -1,9 +1,6 @@
 //! What callers bring to show who they are: any bytes are read or refused, and none but the genuine ones are accepted.
 
-use std::future::Future;
-use std::pin::pin;
 use std::sync::OnceLock;
-use std::task::{Context, Poll, Waker};
 
 use platform_core::{ProjectId, Secret, WallTime};
 use tenancy::api_key::{self, ApiKeyInput, KnownKey};
@@ -17,6 +14,9 @@ use tenancy::{
     Call, Error, Permission, Principal, Tenancy, UserPrincipal, access, organization, password, project,
     session, stream_key, token,
 };
+
+use crate::edit::edit;
+use crate::ready::ready;
 
 const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
 
@@ -46,22 +46,7 @@ pub fn run(input: &[u8]) {
     let world = World::shared();
     let credential = CREDENTIALS[usize::from(which) % CREDENTIALS.len()];
     let genuine = world.genuine(credential).expose();
-    let mut bytes = rest.to_vec();
-    if changed % 2 == 1 {
-        bytes = genuine.to_vec();
-        for change in rest.chunks_exact(3) {
-            let place = usize::from(u16::from_be_bytes([change[0], change[1]])) % (bytes.len() + 1);
-            match bytes.get_mut(place) {
-                Some(byte) => *byte = change[2],
-                // Just behind the end: cut off, or go on.
-                None if change[2] % 2 == 0 => drop(bytes.pop()),
-                None => bytes.push(change[2]),
-            }
-            if bytes.is_empty() {
-                break;
-            }
-        }
-    }
+    let bytes = if changed % 2 == 1 { edit(genuine, rest) } else { rest.to_vec() };
     let is_genuine = bytes == genuine;
     let accepted = world.accepts(credential, &Secret::new(bytes));
     assert_eq!(accepted, is_genuine, "credential {which}");
@@ -180,14 +165,4 @@ fn make<'t>(
         }
         Ok(Made { public: key.key.public, api_secret: key.secret, created, keys })
     })
-}
-
-/// What a future over the store in memory returns: it never waits.
-fn ready<F: Future>(future: F) -> F::Output {
-    let mut future = pin!(future);
-    loop {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return output;
-        }
-    }
 }

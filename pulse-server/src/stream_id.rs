@@ -3,7 +3,14 @@
 use std::fmt;
 use std::sync::Arc;
 
-use crate::config::is_valid_id;
+/// Longest id of a stream, in characters.
+pub const MAX_ID_LEN: usize = 64;
+
+/// Whether `id` may name a stream.
+pub fn is_valid_id(id: &str) -> bool {
+    (1..=MAX_ID_LEN).contains(&id.len())
+        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
+}
 
 /// A stream's id: 1 to 64 characters `A-Z a-z 0-9 _ -`. Everybody may see it; the stream key is the secret. Cheap to clone.
 #[derive(Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]

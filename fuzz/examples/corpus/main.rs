@@ -9,12 +9,14 @@ mod chunks;
 mod clocks;
 mod flv;
 mod folder;
+mod handles;
 mod headers;
 mod platform;
 mod recorded;
 mod requests;
 mod sessions;
 mod tenancy;
+mod tokens;
 
 use std::error::Error;
 use std::path::Path;
@@ -33,6 +35,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     headers::write(&mut at("codec_headers")?, &fuzz.join("../media-core/src/codec/fixtures.rs"))?;
     platform::write(&mut at("platform")?)?;
     tenancy::write(&mut at("tenancy")?)?;
+    tokens::write(&mut at("playback_token")?)?;
+    handles::write(&mut at("session_handle")?)?;
     requests::write(&mut at("hls_request")?)?;
     clocks::write_timeline(&mut at("timeline")?)?;
     clocks::write_scripts(&mut at("ts_round_trip")?, 12, 400)?;

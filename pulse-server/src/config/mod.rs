@@ -43,5 +43,7 @@ pub use sections::{
     AfterOutageGrace, Api, Config, Container, Database, Hls, Hooks, Http, Ingest, Limits, Log, LogFormat,
     LogLevel, Mail, Ops, Rtmp, Takeover,
 };
-pub use stream::{MAX_ID_LEN, MAX_KEY_LEN, MAX_KEYS, MAX_STREAMS, Stream, WEAK_KEY_LEN, is_valid_id};
+pub use stream::{MAX_KEY_LEN, MAX_KEYS, MAX_STREAMS, Stream, WEAK_KEY_LEN};
 pub use table::Apply;
+
+pub use crate::stream_id::{MAX_ID_LEN, is_valid_id};

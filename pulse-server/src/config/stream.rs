@@ -10,9 +10,8 @@ use super::file::Place;
 use super::load::Draft;
 use super::secret::Secret;
 use super::suggest::nearest;
+use crate::stream_id::is_valid_id;
 
-/// Longest id of a stream, in characters.
-pub const MAX_ID_LEN: usize = 64;
 /// Longest stream key, in characters.
 pub const MAX_KEY_LEN: usize = 128;
 /// Longest name of a stream, in characters.
@@ -72,12 +71,6 @@ pub(super) const FIELDS: [StreamField; 3] = [
     },
     StreamField { name: "name", allowed: "a text of at most 200 characters", doc: "A name for people." },
 ];
-
-/// Whether `id` may name a stream.
-pub fn is_valid_id(id: &str) -> bool {
-    (1..=MAX_ID_LEN).contains(&id.len())
-        && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-".contains(&b))
-}
 
 /// Whether `key` may be a stream key: nothing in it needs escaping in a URL.
 fn is_valid_key(key: &str) -> bool {
