@@ -1,16 +1,25 @@
 //! RTMP application names that operators bind to projects, for encoders whose keys name no project: there the project's
 //! [hook](crate::hook) decides who publishes.
 
+use std::collections::HashMap;
+use std::sync::Arc;
+
 use platform_core::{ProjectId, WallTime};
 
 use crate::authority::{self, Target, authorize};
 use crate::call::About;
+use crate::error::STATE;
 use crate::page::{Page, PageRequest, page};
 use crate::store::{Entity, Tx, is, record, set};
 use crate::{AppId, Call, Error, Permission, Principal};
 
 /// Bytes of a name, 64.
 pub(crate) const MAX_NAME: usize = 64;
+/// Application names that are bound, 10,000: a server knows all of them, in some 3 MB, so that no name that an encoder makes up is asked
+/// for.
+pub const MAX_APPS: u32 = 10_000;
+/// What operators who bind names at the same moment may bind beyond [`MAX_APPS`].
+const AT_ONCE: u32 = 1_000;
 /// The application name under which RTMP plays.
 const PLAY: &str = "play";
 
@@ -49,7 +58,7 @@ fn check(name: &str) -> Result<(), Error> {
 ///
 /// # Errors
 ///
-/// [`Error::NotFound`] for the project; [`Error::Conflict`] when the name is bound.
+/// [`Error::NotFound`] for the project; [`Error::Conflict`] when the name is bound; [`Error::Refused`] beyond [`MAX_APPS`].
 pub async fn bind<T: Tx>(
     tx: &mut T,
     call: &Call,
@@ -61,6 +70,9 @@ pub async fn bind<T: Tx>(
     check(name)?;
     let system = call.by(Principal::System);
     authorize(tx, &system, Permission::Operate, Target::Project(project_id)).await?;
+    if tx.count::<App>(Vec::new()).await? >= u64::from(MAX_APPS) {
+        return Err(Error::refused(STATE, "At most 10,000 application names are bound; free one."));
+    }
     let app = App { id: call.id(), name: name.to_owned(), project_id, allow_rename, created_at: call.now };
     tx.insert(&app).await?;
     record(tx, call, &app, "app.bound", &["project_id", "allow_rename"]).await?;
@@ -119,11 +131,24 @@ async fn record<T: Tx>(
     tx.changed(Entity::named(ENTITY, app.name.clone()), call.now).await
 }
 
-/// The app of this name, for the live path.
-///
-/// # Errors
-///
-/// [`Error::NotFound`].
-pub async fn of_name<T: Tx>(tx: &mut T, name: &str) -> Result<App, Error> {
-    tx.find(vec![is("name", name.to_owned())]).await?.ok_or(Error::NotFound)
+/// All application names that are bound.
+#[derive(Debug, Default)]
+pub(crate) struct Apps(HashMap<String, Arc<App>>);
+
+impl Apps {
+    /// Loads them, for the live path.
+    pub(crate) async fn load<T: Tx>(tx: &mut T) -> Result<Self, Error> {
+        let apps: Vec<App> = tx.list(Vec::new(), MAX_APPS + AT_ONCE).await?;
+        Ok(Self(apps.into_iter().map(|app| (app.name.clone(), Arc::new(app))).collect()))
+    }
+
+    /// What is bound to this name.
+    pub(crate) fn of_name(&self, name: &str) -> Option<Arc<App>> {
+        self.0.get(name).map(Arc::clone)
+    }
+
+    /// About how many bytes they take.
+    pub(crate) fn weight(&self) -> usize {
+        self.0.len() * (size_of::<App>() + 2 * MAX_NAME + 64)
+    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::tenants::Tenants;
-use super::{Authority, Configured, Decision, Publish, Resume, Revocation, View};
+use super::{Authority, Configured, Decision, DeniedCode, Publish, Resume, Revocation, View};
 use crate::stream_id::StreamId;
 
 /// Revocations waiting to be carried out.
@@ -47,8 +47,19 @@ impl Authority for Composed {
         }
         let (tenants, configured) = (Arc::clone(&self.tenants), Arc::clone(&self.configured));
         Box::pin(async move {
-            match tenants.publish_by_app(&ask).await? {
-                Some(grant) => Ok(grant),
+            let bound = match tenants.bound(&ask.app).await {
+                // Whose the name is cannot be known; who is asked for nothing but a name for the stream is not kept out by that.
+                Err(unknown)
+                    if unknown.code == DeniedCode::Unavailable
+                        && !names_stream
+                        && configured.opens_to(&ask) =>
+                {
+                    None
+                }
+                bound => bound?,
+            };
+            match bound {
+                Some(bound) => tenants.publish_by_app(&ask, bound).await,
                 None if names_stream => tenants.publish(ask).await,
                 None => configured.publish(ask).await,
             }

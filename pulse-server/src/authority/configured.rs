@@ -120,6 +120,11 @@ impl Configured {
         self.table.load().keys.contains_key(&digest(key))
     }
 
+    /// Whether open mode admits this publisher.
+    pub(super) fn opens_to(&self, ask: &Publish) -> bool {
+        self.table.load().publish(ask.key.expose(), ask.remote.ip()).is_ok()
+    }
+
     /// Takes a new configuration: removed keys lose what they opened, removed streams lose everything.
     pub async fn reload(&self, config: &Config) {
         let new = Arc::new(Table::of(config));

@@ -8,7 +8,7 @@ use super::Cache;
 use crate::admission::{
     self, Admission, Affected, KnownStreamKey, Publishing, Purpose, Refused, Tenant, concerns,
 };
-use crate::app::{self, App};
+use crate::app::{App, Apps};
 use crate::revocation::Bearer;
 use crate::store::{BoxFuture, Entity, Store};
 use crate::vault::Keys;
@@ -74,17 +74,33 @@ impl Cache {
         self.tenants.look(id, now, Tenant::weight, load_tenant(store, keys, id)).await
     }
 
-    /// To which project an RTMP application name is bound.
+    /// To which project an RTMP application name is bound. All names that are bound are known together, so that no other one costs
+    /// a question.
     ///
     /// # Errors
     ///
     /// [`Error::NotFound`] when it is not; the store's, as with [`admission`](Self::admission).
     pub async fn app<S: Store>(&self, store: &S, name: &str, now: WallTime) -> Result<Arc<App>, Error> {
-        if name.len() > app::MAX_NAME {
-            return Err(Error::NotFound);
-        }
-        let load = || async move { app::of_name(&mut store.read().await?, name).await };
-        self.apps.look(name.to_owned(), now, |app| app.name.len() + 192, load).await
+        let load = || async move { Apps::load(&mut store.read().await?).await };
+        self.apps.look((), now, Apps::weight, load).await?.of_name(name).ok_or(Error::NotFound)
+    }
+
+    /// The same without asking the store: for when that does not answer. `None` if nothing is known of any name.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it is not bound.
+    pub fn known_app(&self, name: &str, now: WallTime) -> Option<Result<Arc<App>, Error>> {
+        self.apps.peek(&(), now).map(|apps| apps.of_name(name).ok_or(Error::NotFound))
+    }
+
+    /// The same of what is in no doubt: what [`app`](Self::app) answers at once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it is not bound.
+    pub fn fresh_app(&self, name: &str) -> Option<Result<Arc<App>, Error>> {
+        self.apps.fresh(&()).map(|apps| apps.of_name(name).ok_or(Error::NotFound))
     }
 
     /// Of which stream a key is, good or not. That there is no such key is remembered too; what does not look like a key is not even
@@ -196,7 +212,7 @@ impl Cache {
                 self.tenants.forget_where(|_, tenant| tenant.plan_id == id);
                 self.admissions.forget_where(|_, admission| admission.tenant.plan_id == id);
             }
-            Some(Affected::App(name)) => self.apps.forget(&name),
+            Some(Affected::App(_)) => self.apps.forget(&()),
             Some(Affected::Lease(_)) | None => {}
         }
     }

@@ -18,7 +18,7 @@ use platform_core::{ProjectId, Secret, WallTime};
 use crate::access::Claims;
 use crate::admission::{Admission, KnownStreamKey, Tenant};
 use crate::api_key::{self, KnownKey};
-use crate::app::App;
+use crate::app::Apps;
 use crate::authority::{Permission, Target, authorize};
 use crate::ids::{ApiKeyKind, PlanKind, SessionKind, StreamKind, UserKind};
 use crate::principal::{KeyPrincipal, Principal, UserPrincipal};
@@ -53,8 +53,8 @@ pub struct Cache {
     tenants: Known<ProjectId, Tenant>,
     /// By the HMACs of the keys.
     stream_keys: Known<Vec<u8>, KnownStreamKey>,
-    /// By their names.
-    apps: Known<String, App>,
+    /// All of them.
+    apps: Known<(), Apps>,
 }
 
 impl Default for Cache {
@@ -80,7 +80,7 @@ impl Cache {
             admissions: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
             tenants: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
             stream_keys: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
-            apps: Known::new(admissions::BYTES, admissions::ABSENT, without_store),
+            apps: Known::new(admissions::BYTES, 1, without_store),
         }
     }
 

@@ -15,7 +15,7 @@ use tenancy::store::{Entity, Store};
 use tenancy::stream::{self, PlaybackPolicy, StreamPatch};
 use tenancy::stream_key::{self, StreamKeyInput};
 use tenancy::token::{self, TokenInput};
-use tenancy::{Error, Principal, StreamId, organization};
+use tenancy::{Error, Principal, StreamId, app, organization};
 
 use crate::world::{World, on_each_store, read, write};
 
@@ -313,9 +313,22 @@ fn what_was_known_is_good_for_a_while_when_the_store_is_away() {
         }
         known!(id).unwrap();
         cache.publish(&w.store, w.tenancy.keys(), &created.secret, w.now).await.unwrap();
+        let bound =
+            write!(w, &Principal::Operator, |tx, call| app::bind(tx, call, "studio", project_id, false));
+        bound.unwrap();
+        macro_rules! bound {
+            ($name:expr) => {
+                cache.app(&w.store, $name, w.now).await.map(|app| app.project_id)
+            };
+        }
+        assert_eq!(bound!("studio").unwrap(), project_id);
         w.store.close().await;
         known!(id).unwrap();
+        // No name that an encoder makes up is a question to the store.
+        assert!(matches!(bound!("made-up"), Err(Error::NotFound)));
         cache.doubt(w.now);
+        assert!(matches!(bound!("made-up"), Err(Error::NotFound)));
+        assert_eq!(bound!("studio").unwrap(), project_id);
         known!(id).unwrap();
         cache.publish(&w.store, w.tenancy.keys(), &created.secret, w.now).await.unwrap();
         assert!(matches!(known!(unknown), Err(Error::Unavailable(_))));
@@ -326,5 +339,6 @@ fn what_was_known_is_good_for_a_while_when_the_store_is_away() {
         w.pass(Duration::from_millis(1));
         assert!(matches!(known!(id), Err(Error::Unavailable(_))));
         assert!(cache.known_admission(id, w.now).is_none());
+        assert!(matches!(bound!("made-up"), Err(Error::Unavailable(_))));
     });
 }

@@ -9,10 +9,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use platform_core::{OrganizationId, WallTime};
 use tenancy::admission::verifier::Verifier;
 use tenancy::admission::{Admission, Affected, Publishing};
+use tenancy::app::App;
 use tenancy::plan::BytesLimit;
 use tenancy::{SigningKeyId, StreamId, StreamKeyId};
 
-use super::terms::{PUBLIC, epoch, of_signing_key, of_stream_key, of_tag};
+use super::terms::{PUBLIC, epoch, of_app, of_signing_key, of_stream_key, of_tag};
 use crate::authority::{Credential, Revocation, Role};
 use crate::stream_id;
 
@@ -35,10 +36,12 @@ struct Use {
 }
 
 /// Who publishes a stream.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Publisher {
-    /// With which key; `None` for a token.
+    /// With which key; `None` for a token, or what a hook lets in.
     pub(super) key_id: Option<StreamKeyId>,
+    /// Under which application name, where that is why.
+    pub(super) app: Option<Arc<App>>,
     /// When the leave to publish ends.
     pub(super) expires_at: Option<WallTime>,
 }
@@ -46,7 +49,13 @@ pub(super) struct Publisher {
 impl Publisher {
     /// Who has this leave.
     pub(super) fn of(leave: &Publishing) -> Self {
-        Self { key_id: leave.key_id, expires_at: leave.expires_at }
+        Self { key_id: leave.key_id, app: None, expires_at: leave.expires_at }
+    }
+}
+
+impl Use {
+    fn apps(&self) -> impl Iterator<Item = &Arc<App>> {
+        self.publishers.values().filter_map(|publisher| publisher.app.as_ref())
     }
 }
 
@@ -109,11 +118,17 @@ impl Active {
                     Affected::Project(id) | Affected::SigningKeys(id) => used.admission.project_id() == *id,
                     Affected::Organization(id) => used.admission.organization_id() == *id,
                     Affected::Plan(id) => used.admission.tenant.plan_id == *id,
+                    Affected::App(name) => used.apps().any(|app| app.name == *name),
                     _ => true,
                 };
                 uses.iter().filter(|(_, used)| concerns(used)).map(|(id, _)| *id).collect()
             }
         }
+    }
+
+    /// The application names under which a stream is published.
+    pub(super) fn apps(&self, id: StreamId) -> Vec<Arc<App>> {
+        self.uses().get(&id).map(|used| used.apps().map(Arc::clone).collect()).unwrap_or_default()
     }
 
     /// All streams in use.
@@ -175,6 +190,11 @@ impl Active {
     fn uses(&self) -> MutexGuard<'_, HashMap<StreamId, Use>> {
         self.uses.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What an application name takes along that is not bound any more, or to another project: who publishes a stream under it.
+pub(super) fn unbound(id: StreamId, app: &App) -> Option<Revocation> {
+    stream(id).map(|stream| Revocation::Credential { stream, credential: of_app(app.id) })
 }
 
 /// What a change takes back.

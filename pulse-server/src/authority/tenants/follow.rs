@@ -13,6 +13,7 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Shared;
+use super::active::unbound;
 
 /// How often leave to publish that has ended is taken back, and what could not be looked at is looked at again.
 const TICK: Duration = Duration::from_secs(1);
@@ -130,6 +131,21 @@ impl Shared {
         };
         for revocation in self.active.look_again(id, known.as_ref(), now) {
             self.revoke(revocation).await;
+        }
+        self.look_at_apps(id, now).await
+    }
+
+    /// Whether the names are bound as they were under which a stream is published.
+    async fn look_at_apps(&self, id: StreamId, now: WallTime) -> Result<(), Error> {
+        for app in self.active.apps(id) {
+            let bound = match self.api.cache.app(&self.api.db, &app.name, now).await {
+                Ok(known) => known.id == app.id,
+                Err(Error::NotFound) => false,
+                Err(error) => return Err(error),
+            };
+            if let Some(revocation) = unbound(id, &app).filter(|_| !bound) {
+                self.revoke(revocation).await;
+            }
         }
         Ok(())
     }

@@ -34,6 +34,7 @@ use crate::v1::Api;
 use active::Active;
 use allowance::Allowance;
 use audience::Audience;
+use by_app::Bound;
 use leases::Leases;
 use loads::Loads;
 use minting::Minting;
@@ -80,14 +81,22 @@ impl Tenants {
             minting,
             revoked,
         });
+        // So that names are known before they are asked for. One that is not bound is as good as another.
+        let warm = Arc::clone(&shared);
+        tokio::spawn(async move { warm.app("", SystemTime::now().into()).await });
         tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));
         tokio::spawn(leases::keep(Arc::downgrade(&shared), news));
         Ok(Self { shared, revocations: Mutex::new(Some(revocations)) })
     }
 
-    /// Decides on a publisher by the hook of the project to which its application is bound; `None` when it is bound to none.
-    pub(super) async fn publish_by_app(&self, ask: &Publish) -> Result<Option<Grant>, Denied> {
-        Arc::clone(&self.shared).publish_by_app(ask, SystemTime::now().into()).await
+    /// To what an RTMP application name is bound; `None` when it is not.
+    pub(super) async fn bound(&self, app: &str) -> Result<Option<Bound>, Denied> {
+        self.shared.bound(app, SystemTime::now().into()).await
+    }
+
+    /// Decides on a publisher by the hook of the project to which its application is bound.
+    pub(super) async fn publish_by_app(&self, ask: &Publish, bound: Bound) -> Result<Grant, Denied> {
+        Arc::clone(&self.shared).publish_by_app(ask, bound, SystemTime::now().into()).await
     }
 
     /// Counts what tenants' streams use, from now on.

@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use platform_core::{Secret, WallTime};
-use tenancy::StreamId;
 use tenancy::admission::{Admission, Publishing, Refused};
 use tenancy::hook::HookEvent;
 use tenancy::quota::Resource;
 use tenancy::usage::{self, Metric};
+use tenancy::{AppId, StreamId};
 use tokio::time::timeout;
 
 use super::active::Publisher;
@@ -34,13 +34,14 @@ impl Shared {
         if let Some(asked) = &asked {
             asked.answer(false).await?;
         }
-        decide(TIMEOUT, self.seat(leave, used, asked)).await
+        decide(TIMEOUT, self.seat(leave, None, used, asked)).await
     }
 
-    /// Takes the place of a publisher who may have it.
+    /// Takes the place of a publisher who may have it, by its key or token or by what the hook of its application says.
     pub(super) async fn seat(
         &self,
         leave: Publishing,
+        app: Option<AppId>,
         used: super::active::Used,
         asked: Option<Asked>,
     ) -> Result<Grant, Denied> {
@@ -51,7 +52,8 @@ impl Shared {
         let lease = self.leases.take(&self.api, id, key_id, takeover).await?;
         let stream = super::active::stream(id)
             .ok_or_else(|| denied(DeniedCode::BadCredential, "the stream's id is none of the live path's"))?;
-        let mut grant = Grant::new(stream, publisher(admission.stream.publish_epoch, key_id, token.as_ref()));
+        let mut grant =
+            Grant::new(stream, publisher(admission.stream.publish_epoch, key_id, token.as_ref(), app));
         grant.guard = Guard::new((lease, used, asked.map(Asked::until_gone)));
         Ok(grant)
     }
@@ -154,7 +156,7 @@ impl Shared {
 }
 
 /// What the database says; what is known without it, if it takes its time.
-async fn soon<T, E>(
+pub(super) async fn soon<T, E>(
     asked: impl Future<Output = Result<T, E>>,
     known: impl FnOnce() -> Option<Result<T, E>>,
 ) -> Result<T, E> {

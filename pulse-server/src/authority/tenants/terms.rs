@@ -3,7 +3,7 @@
 //! Of who comes with a token they are, in this order: the token and the viewer, each by its tag in the store, and the signing key.
 
 use tenancy::revocation::{Bearer, Tag};
-use tenancy::{SigningKeyId, StreamKeyId};
+use tenancy::{AppId, SigningKeyId, StreamKeyId};
 
 use crate::authority::{Credential, Credentials, Role, Terms};
 
@@ -21,16 +21,18 @@ pub(super) fn signed(stream_epoch: i64, token: Option<Tag>, viewer: Option<Tag>,
     Terms { epoch: epoch(stream_epoch), ..Terms::viewer(of_token(token, viewer, key)) }
 }
 
-/// Of who publishes: by a stream key, by a token, or by what a hook says.
+/// Of who publishes: by a stream key, by a token, or by what the hook says of a project to which an application is bound.
 pub(super) fn publisher(
     publish_epoch: i64,
     key_id: Option<StreamKeyId>,
     token: Option<&(SigningKeyId, Bearer)>,
+    app: Option<AppId>,
 ) -> Terms {
-    let credentials = match (key_id, token) {
-        (Some(id), _) => of_stream_key(id).into(),
-        (None, Some((key, bearer))) => of_token(bearer.token, bearer.viewer, *key),
-        (None, None) => Credentials::default(),
+    let credentials = match (key_id, token, app) {
+        (Some(id), ..) => of_stream_key(id).into(),
+        (None, Some((key, bearer)), _) => of_token(bearer.token, bearer.viewer, *key),
+        (None, None, Some(id)) => of_app(id).into(),
+        (None, None, None) => Credentials::default(),
     };
     Terms { role: Role::Publisher, credentials, epoch: epoch(publish_epoch) }
 }
@@ -58,6 +60,11 @@ pub(super) fn of_signing_key(id: SigningKeyId) -> Credential {
 
 /// The random half of its id.
 pub(super) fn of_stream_key(id: StreamKeyId) -> Credential {
+    Credential(id.uuid() as u64)
+}
+
+/// The random half of its id.
+pub(super) fn of_app(id: AppId) -> Credential {
     Credential(id.uuid() as u64)
 }
 

@@ -9,7 +9,7 @@ use platform_core::WallTime;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
-use super::rig::{LOOSE, Rig, Tenant, text};
+use super::rig::{Caller, LOOSE, Rig, Tenant, text};
 use crate::support::backend::Backend;
 use crate::support::certificate::CertificateAuthority;
 use crate::support::feed::Feed;
@@ -164,6 +164,35 @@ fn who_is_denied_neither_publishes_nor_plays() {
     let before = backend.asked("/deny").len();
     rig.pulse.get(&format!("/hls/{id}/index.m3u8"));
     assert_eq!(backend.asked("/deny").len(), before, "an answer holds for a moment");
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn freeing_an_application_name_ends_who_publishes_under_it_and_nobody_else() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let (mut rig, tenant, id) = set_up(HERE);
+    hook(&rig, &tenant, &json!({"url": backend.url("/ok"), "events": ["publish"]}));
+    let mut under_it = Feed::new().publish("relay", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    until_live(&rig, &tenant, &id);
+    let other =
+        rig.post(&tenant.owner, "/v1/streams", &json!({"project_id": tenant.project, "name": "by key"}));
+    let url = rig.pulse.publish_url_with_key(text(&other["stream_key"]["key"]));
+    let mut by_key = Feed::new().publish("by-key", rig.pulse.stage().path(), &url);
+    until_live(&rig, &tenant, text(&other["id"]));
+    let operator = Caller::person(text(&rig.login("op@example.org")["access_token"]));
+    let bound = rig.get(&operator, "/v1/admin/apps")["data"][0]["id"].clone();
+    let path = format!("/v1/admin/apps/{}", text(&bound));
+    // What the operator says of renaming is nobody's binding.
+    rig.done(&operator, "PATCH", &path, &json!({"allow_rename": false}), 200);
+    wait::holds_for("the publisher", Duration::from_millis(1_500), || under_it.alive());
+    rig.done(&operator, "DELETE", &path, &Value::Null, 204);
+    wait::until("who publishes under it to be sent away", Duration::from_secs(3), || {
+        under_it.exited().ok_or("it publishes on")
+    });
+    let mut again = Feed::new().publish("again", rig.pulse.stage().path(), &publish_url(&rig, "show"));
+    assert!(!again.wait(PATIENCE).success(), "the name is nobody's");
+    by_key.alive().unwrap();
     rig.pulse.assert_sound();
 }
 

@@ -3,8 +3,8 @@
 mod cutting_off;
 mod foreign;
 mod obs;
-mod page;
 mod outage;
+mod page;
 mod publishing;
 mod servers;
 mod studio;

@@ -8,9 +8,11 @@ use platform_core::testing::Postgres;
 use serde_json::{Value, json};
 
 use super::studio::{Studio, publish, stream};
+use crate::support::feed::Feed;
 use crate::support::http::Client;
 use crate::support::play::Play;
 use crate::support::process::Process;
+use crate::support::server::Setup;
 use crate::support::{seats, wait};
 use crate::v1::rig::{LOOSE, Rig, text};
 
@@ -148,4 +150,27 @@ fn without_a_database_an_operator_may_have_what_is_known_admit_on() {
     scene.rig.pulse.wait_live(&scene.studio.id);
     scene.assert_flows();
     scene.assert_closed_to_the_unknown();
+}
+
+#[test]
+fn an_open_server_takes_any_name_for_a_stream_without_its_database_too() {
+    let _seats = seats::some();
+    let postgres = Postgres::own();
+    let database = postgres.database();
+    let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
+    // Nothing that was known is good.
+    let section = format!("[database]\nurl = {:?}\noutage_grace_s = 0\n{LOOSE}", url.expose_str().unwrap());
+    let rig = Rig::with(Setup::new().open().section(&section));
+    let publish = |app: &str, name: &str| {
+        let url = format!("rtmp://{}/{app}/{name}", rig.pulse.rtmp_address());
+        Feed::new().publish(name, rig.pulse.stage().path(), &url)
+    };
+    let _before = publish("live", "before");
+    rig.pulse.wait_live("before");
+    postgres.stop();
+    let _after = publish("never-asked-for", "after");
+    rig.pulse.wait_live("after");
+    // What has the form of a tenant's is not anybody's to take.
+    let mut refused = publish("live", &format!("str_{}", "0".repeat(26)));
+    wait::until("a tenant's stream to be refused", PATIENCE, || refused.exited().ok_or("it publishes"));
 }
