@@ -1,6 +1,6 @@
 //! Counting of requests and minted tokens, for usage and plans.
 //!
-//! Counted in memory and written down once a minute; what a crash loses is a minute of counts. Each report is named by the
+//! Counted in memory and written down every ten seconds; what a crash loses is what was counted since. Each report is named by the
 //! server's start and a number, and counts once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
