@@ -9,6 +9,8 @@ use std::time::Duration;
 use platform_core::{OrganizationId, ProjectId, WallTime};
 
 use crate::authority::{Permission, Target, authorize};
+use crate::organization::Organization;
+use crate::plan::Plan;
 use crate::quota::{self, Level, Resource};
 use crate::store::{Tx, add, at_least, below, is, named, null, one_of, record};
 use crate::{Call, Error, lease};
@@ -31,6 +33,18 @@ named! {
         ApiRequests = "api_requests",
         /// Playback tokens minted.
         TokensMinted = "tokens_minted",
+    }
+}
+
+impl Metric {
+    /// What counts a resource that is used by the month.
+    fn of(resource: Resource) -> Option<Self> {
+        match resource {
+            Resource::StreamingSeconds => Some(Self::StreamingSeconds),
+            Resource::DeliveredBytes => Some(Self::DeliveredBytes),
+            Resource::ApiRequests => Some(Self::ApiRequests),
+            _ => None,
+        }
     }
 }
 
@@ -154,12 +168,7 @@ pub async fn levels<T: Tx>(tx: &mut T, call: &Call, target: Target) -> Result<Ve
     let used: Vec<Usage> = tx.list(filter, MAX_ROWS).await?;
     let mut levels = Vec::new();
     for &resource in Resource::ALL {
-        let metric = match resource {
-            Resource::StreamingSeconds => Some(Metric::StreamingSeconds),
-            Resource::DeliveredBytes => Some(Metric::DeliveredBytes),
-            Resource::ApiRequests => Some(Metric::ApiRequests),
-            _ => None,
-        };
+        let metric = Metric::of(resource);
         let current = match metric {
             Some(metric) => used
                 .iter()
@@ -206,4 +215,35 @@ pub async fn of_month<T: Tx>(
         *sum = sum.saturating_add(row.value);
     }
     Ok(sums)
+}
+
+/// What an organization may use of these resources by the month, and has since it began; nothing of those that its plan does not
+/// limit. For limits that are compared every few seconds: it reads the plan, and a row for each metric and day.
+///
+/// # Errors
+///
+/// [`Error::NotFound`]; the store's.
+pub async fn monthly<T: Tx>(
+    tx: &mut T,
+    organization_id: OrganizationId,
+    resources: &[Resource],
+    now: WallTime,
+) -> Result<Vec<Level>, Error> {
+    let organization: Option<Organization> = tx.get(organization_id).await?;
+    let organization = organization.filter(|one| one.deleted_at.is_none()).ok_or(Error::NotFound)?;
+    let limits = Plan::limits_of(tx, &organization).await?;
+    let limited = |resource: &Resource| Some((*resource, Metric::of(*resource)?, *limits.get(resource)?));
+    let limited: Vec<_> = resources.iter().filter_map(limited).collect();
+    if limited.is_empty() {
+        return Ok(Vec::new());
+    }
+    let metrics: Vec<_> = limited.iter().map(|(_, metric, _)| *metric).collect();
+    let used = of_month(tx, organization_id, &metrics, now).await?;
+    let level = |(resource, metric, limit): (Resource, Metric, i64)| Level {
+        resource,
+        limit: Some(limit),
+        current: used.get(&metric).copied().unwrap_or(0),
+        resets_at: Some(now.next_month_start()),
+    };
+    Ok(limited.into_iter().map(level).collect())
 }

@@ -1,6 +1,6 @@
 //! Usage: a report counts once, and months are calendar months.
 
-use platform_core::WallTime;
+use platform_core::{OrganizationId, WallTime};
 use tenancy::authority::Target;
 use tenancy::quota::{Level, Resource};
 use tenancy::store::Store;
@@ -103,4 +103,10 @@ async fn levels_are_of_this_month_and_of_what_exists<S: Store>(mut w: World<S>) 
         Level { resource: Resource::DeliveredBytes, limit: Some(1_000), current: 33, resets_at: next };
     assert_eq!(level(Resource::DeliveredBytes), delivered);
     assert_eq!((level(Resource::Projects).limit, level(Resource::Projects).current), (None, 1));
+    // The same, as the live path asks: of what the plan limits.
+    let mut tx = w.store.read().await.unwrap();
+    let media = [Resource::StreamingSeconds, Resource::DeliveredBytes];
+    assert_eq!(usage::monthly(&mut tx, organization_id, &media, w.now).await.unwrap(), [delivered]);
+    let nobody = OrganizationId::from_uuid(1);
+    assert!(matches!(usage::monthly(&mut tx, nobody, &media, w.now).await, Err(Error::NotFound)));
 }

@@ -3,19 +3,19 @@
 //! Taken from what each life counts, every few seconds, and added to what the API counts, which is written down every ten. What a
 //! crash loses is what was not written down yet; what was is never counted twice.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant, SystemTime};
 
-use platform_core::{OrganizationId, ProjectId};
+use platform_core::OrganizationId;
 use tenancy::quota::Resource;
-use tenancy::usage::Metric;
-use tenancy::{Error, Principal, StreamId};
+use tenancy::{Error, StreamId, usage};
 use tokio::time::{MissedTickBehavior, interval};
 
 use super::Shared;
 use super::active::stream;
-use super::allowance::Spent;
+use super::allowance::{MONTHLY, Spent};
+use super::books::{Books, Report};
 use crate::app::App;
 use crate::authority::{Revocation, Role};
 use crate::live::{Life, Phase};
@@ -23,21 +23,9 @@ use crate::live::{Life, Phase};
 /// How often counts are taken.
 const EVERY: Duration = Duration::from_secs(5);
 
-/// What was counted of a stream so far.
-struct Counted {
-    organization_id: OrganizationId,
-    project_id: ProjectId,
-    life: Weak<Life>,
-    received: u64,
-    delivered: u64,
-    /// Milliseconds that are no whole second yet.
-    live_ms: u64,
-    watched_ms: u64,
-}
-
 /// Counts as long as the server runs.
 pub(super) async fn run(shared: Weak<Shared>, app: Weak<App>) {
-    let mut counted = HashMap::new();
+    let mut books = Books::default();
     let mut last = Instant::now();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -47,12 +35,12 @@ pub(super) async fn run(shared: Weak<Shared>, app: Weak<App>) {
         let now = Instant::now();
         let elapsed = now.duration_since(last);
         last = now;
-        shared.count(&app, elapsed, &mut counted).await;
+        shared.count(&app, elapsed, &mut books).await;
     }
 }
 
 impl Shared {
-    async fn count(&self, app: &App, elapsed: Duration, counted: &mut HashMap<StreamId, Counted>) {
+    async fn count(&self, app: &App, elapsed: Duration, books: &mut Books<Life>) {
         let viewers = app.viewers();
         let mut here = BTreeSet::new();
         for channel in app.registry.all() {
@@ -62,56 +50,50 @@ impl Shared {
                 Phase::Offline(None) | Phase::Restarted => continue,
             };
             let Ok(id) = StreamId::parse(channel.id().as_str()) else { continue };
-            let Some(known) = self.counted(id, &life, counted).await else { continue };
+            if !self.open(id, &life, books).await {
+                continue;
+            }
             here.insert(id);
             let hls = viewers.get(channel.id()).copied().unwrap_or(0);
             let watching = hls + life.outputs.rtmp_players() + life.outputs.flv_players();
-            let used = known.take(&life, elapsed, live, watching as u64);
-            for (metric, amount) in used {
-                self.api.usage.count_media(known.organization_id, known.project_id, metric, amount);
-            }
+            self.add(books.report(id, elapsed, live, watching as u64));
         }
-        counted.retain(|id, _| here.contains(id));
+        self.add(books.close_others(&here));
         for (organization_id, limit) in self.audience.refused() {
             let resource = Resource::ConcurrentViewers;
             self.tell(&Error::QuotaExceeded { organization_id, resource, limit, current: limit });
         }
-        let streaming = counted.values().map(|known| known.organization_id).collect();
-        if let Err(error) = self.compare(&streaming).await {
-            tracing::debug!(%error, "what is left of plans is not known; looked at again");
-        }
+        self.compare(&books.organizations()).await;
     }
 
-    /// What was counted of a life; from nothing, if it is a new one.
-    async fn counted<'a>(
-        &self,
-        id: StreamId,
-        life: &Arc<Life>,
-        counted: &'a mut HashMap<StreamId, Counted>,
-    ) -> Option<&'a mut Counted> {
-        let same = |known: &Counted| Weak::ptr_eq(&known.life, &Arc::downgrade(life));
-        if !counted.get(&id).is_some_and(same) {
-            let now = SystemTime::now().into();
-            let admission = self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await;
-            let admission = admission.ok()?;
-            let new = Counted {
-                organization_id: admission.organization_id(),
-                project_id: admission.project_id(),
-                life: Arc::downgrade(life),
-                received: 0,
-                delivered: 0,
-                live_ms: 0,
-                watched_ms: 0,
-            };
-            counted.insert(id, new);
+    /// Opens the book of a life, unless it is; whether it is now.
+    async fn open(&self, id: StreamId, life: &Arc<Life>, books: &mut Books<Life>) -> bool {
+        if books.is_of(id, life) {
+            return true;
         }
-        counted.get_mut(&id)
+        let now = SystemTime::now().into();
+        let admission = self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await;
+        let Ok(admission) = admission else { return false };
+        self.add(books.open(id, admission.organization_id(), admission.project_id(), life));
+        true
+    }
+
+    fn add(&self, reports: impl IntoIterator<Item = Report>) {
+        for Report { organization_id, project_id, used } in reports {
+            for (metric, amount) in used {
+                self.api.usage.count_media(organization_id, project_id, metric, amount);
+            }
+        }
     }
 
     /// Looks who has used up what, and ends what a plan ends.
-    async fn compare(&self, streaming: &BTreeSet<OrganizationId>) -> Result<(), Error> {
-        let call = self.api.tenancy.call(Principal::System, SystemTime::now().into());
-        for spent in self.allowance.compare(&self.api, &call, streaming).await? {
+    async fn compare(&self, streaming: &BTreeSet<OrganizationId>) {
+        let now = SystemTime::now().into();
+        let levels = |id| {
+            let api = Arc::clone(&self.api);
+            async move { usage::monthly(&mut api.db.read().await?, id, &MONTHLY, now).await }
+        };
+        for spent in self.allowance.compare(streaming, levels).await {
             let Spent { organization_id, resource, limit, current } = spent;
             tracing::warn!(%organization_id, %resource, "an organization has used what its plan allows a month");
             self.tell(&Error::QuotaExceeded { organization_id, resource, limit, current });
@@ -119,7 +101,6 @@ impl Shared {
                 self.end_viewers(organization_id).await;
             }
         }
-        Ok(())
     }
 
     /// Has an event say what a plan refuses.
@@ -133,43 +114,5 @@ impl Shared {
         for stream in self.active.hard(organization_id).into_iter().filter_map(stream) {
             self.revoke(Revocation::Before { stream, role: Role::Viewer, epoch: u32::MAX }).await;
         }
-    }
-}
-
-impl Counted {
-    /// What was used since the last time.
-    fn take(&mut self, life: &Life, elapsed: Duration, live: bool, watching: u64) -> [(Metric, i64); 4] {
-        let elapsed_ms = elapsed.as_millis() as u64;
-        let received = life.measured().bytes;
-        let delivered = life.delivered_bytes();
-        let used = [
-            (Metric::StreamingSeconds, seconds(&mut self.live_ms, if live { elapsed_ms } else { 0 })),
-            (Metric::ViewerSeconds, seconds(&mut self.watched_ms, elapsed_ms.saturating_mul(watching))),
-            (Metric::ReceivedBytes, received.saturating_sub(self.received)),
-            (Metric::DeliveredBytes, delivered.saturating_sub(self.delivered)),
-        ];
-        // The counts of fan-outs that are gone are gone with them.
-        (self.received, self.delivered) = (received, delivered);
-        used.map(|(metric, amount)| (metric, i64::try_from(amount).unwrap_or(i64::MAX)))
-    }
-}
-
-/// Adds milliseconds and takes the whole seconds.
-fn seconds(ms: &mut u64, more: u64) -> u64 {
-    *ms = ms.saturating_add(more);
-    let whole = *ms / 1000;
-    *ms %= 1000;
-    whole
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn parts_of_seconds_are_carried_on() {
-        let mut ms = 0;
-        let whole: u64 = (0..10).map(|_| seconds(&mut ms, 1_750)).sum();
-        assert_eq!((whole, ms), (17, 500));
     }
 }

@@ -8,6 +8,7 @@
 mod active;
 mod allowance;
 mod audience;
+mod books;
 mod by_app;
 mod follow;
 mod hooked;
