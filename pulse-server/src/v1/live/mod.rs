@@ -51,24 +51,26 @@ impl Live {
         self.path.get()?.0.upgrade()
     }
 
-    /// The state of a stream that is known here.
+    /// The state of a stream that is known here. It may have moved to another server since, unless an encoder
+    /// [is here](State::has_encoder).
     fn here(&self, id: StreamId) -> Option<State> {
         self.path()?.state(id)
     }
 
     /// The state of a stream. The database is asked only if it is not here and other servers have any.
     pub(crate) async fn state(&self, db: &Db, call: &Call, id: StreamId) -> Result<State, Error> {
-        if let Some(state) = self.here(id) {
-            return Ok(state);
-        }
-        if self.is_alone(db.dialect()) || self.elsewhere.known() == Some(false) {
-            return Ok(State::idle());
+        let here = self.here(id);
+        if here.as_ref().is_some_and(State::has_encoder)
+            || self.is_alone(db.dialect())
+            || self.elsewhere.known() == Some(false)
+        {
+            return Ok(here.unwrap_or_else(State::idle));
         }
         let states = self.states(&mut db.read().await?, call, &[id]).await?;
         Ok(states.of(id))
     }
 
-    /// The states of streams: at most one query more, for leases of those that are not here.
+    /// The states of streams: at most one query more, for leases of those whose encoders are not here.
     pub(crate) async fn states_of(
         &self,
         tx: &mut Tx,
@@ -83,15 +85,19 @@ impl Live {
         let mut states = HashMap::with_capacity(ids.len());
         let mut rest = Vec::new();
         for id in ids {
-            match self.here(*id) {
-                Some(state) => drop(states.insert(*id, state)),
-                None => rest.push(*id),
+            let here = self.here(*id);
+            if !here.as_ref().is_some_and(State::has_encoder) {
+                rest.push(*id);
             }
+            states.extend(here.map(|state| (*id, state)));
         }
         if !rest.is_empty() && self.are_any_elsewhere(tx, call).await? {
             for lease in lease::of_streams(tx, call, &rest).await? {
                 let own = self.path.get().is_some_and(|(_, node)| node.id == lease.node_id);
-                states.insert(lease.id, State::leased(lease.since, own));
+                // What was here last is shown until it is nobody's, or another's.
+                if !own || !states.contains_key(&lease.id) {
+                    states.insert(lease.id, State::leased(lease.since, own));
+                }
             }
         }
         Ok(States(states))

@@ -57,6 +57,15 @@ impl State {
         Self { status: Status::Idle, since: None, reason: None, live: None }
     }
 
+    /// Whether an encoder is connected here.
+    pub(super) fn has_encoder(&self) -> bool {
+        match self.status {
+            Status::Starting | Status::Live => true,
+            Status::Error => self.reason != Some(StatusReason::EncoderAway),
+            Status::Idle | Status::Offline => false,
+        }
+    }
+
     /// Leased by this node, which shows nothing of it yet, or by another one.
     pub(super) fn leased(since: WallTime, own: bool) -> Self {
         let status = if own { Status::Starting } else { Status::Live };

@@ -29,6 +29,21 @@ pub(super) fn two() -> (Rig, Rig, Studio) {
     (one, two, studio)
 }
 
+/// Each of these servers shows the stream as live, in a list and alone.
+#[track_caller]
+fn assert_shown_live(servers: &[&Rig], studio: &Studio) {
+    for (number, rig) in servers.iter().enumerate() {
+        wait::until(&format!("server {number} to show it as live"), AT_ONCE, || {
+            let alone = rig.get(&studio.tenant.key, &studio.path(""));
+            let list = rig.get(&studio.tenant.key, "/v1/streams");
+            let list = list["data"].as_array().unwrap();
+            let listed = list.iter().find(|one| one["id"] == alone["id"]).unwrap();
+            let live = alone["status"] == "live" && listed["status"] == "live";
+            wait::check(live, format!("{} alone, {} in the list", alone["status"], listed["status"]))
+        });
+    }
+}
+
 #[test]
 fn what_one_server_takes_back_ends_on_the_other() {
     let _seats = seats::all();
@@ -51,9 +66,12 @@ fn an_encoder_that_comes_to_another_server_takes_the_stream_along() {
     let _seats = seats::all();
     let (one, two, studio) = two();
     let mut first = studio.publish(&one);
+    assert_shown_live(&[&one, &two], &studio);
     let mut second = publish(&two, "second", &studio.key);
     two.pulse.wait_live(&studio.id);
     assert_dropped(&mut first);
+    // The first knows it as one that was here a moment ago.
+    assert_shown_live(&[&one, &two], &studio);
     wait::holds_for("the second encoder", Duration::from_secs(2), || match second.exited() {
         None => Ok(()),
         Some(status) => Err(format!("it was sent away: {status}")),
