@@ -66,6 +66,8 @@ pub struct Publishing {
     pub key_id: Option<StreamKeyId>,
     /// What a token was signed with, and what can void it.
     pub token: Option<(SigningKeyId, Bearer)>,
+    /// From which network the token may be used, where it says so: the caller's to compare.
+    pub network: Option<String>,
     /// The stream.
     pub admission: Arc<Admission>,
     /// When the leave ends: with the key, or with the schedule. A token is checked when publishing begins.

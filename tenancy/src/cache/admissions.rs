@@ -231,7 +231,7 @@ fn by_key(key: &KnownStreamKey, admission: Arc<Admission>, now: WallTime) -> Res
     let ends_at = admission.stream_key(key.id, now)?;
     admission.publishable(now)?;
     let expires_at = earlier(ends_at, admission.stream.ends_at);
-    Ok(Publishing { key_id: Some(key.id), token: None, admission, expires_at })
+    Ok(Publishing { key_id: Some(key.id), token: None, network: None, admission, expires_at })
 }
 
 fn by_token(token: &Secret, admission: Arc<Admission>, now: WallTime) -> Result<Publishing, Refused> {
@@ -239,7 +239,7 @@ fn by_token(token: &Secret, admission: Arc<Admission>, now: WallTime) -> Result<
     let token = token::key_id(token).map(|key_id| (key_id, Bearer::of(&claims)));
     admission.publishable(now)?;
     let expires_at = admission.stream.ends_at;
-    Ok(Publishing { key_id: None, token, admission, expires_at })
+    Ok(Publishing { key_id: None, token, network: claims.ip, admission, expires_at })
 }
 
 fn earlier(a: Option<WallTime>, b: Option<WallTime>) -> Option<WallTime> {

@@ -95,7 +95,7 @@ impl Shared {
         }
         admission.publishable(now).map_err(|why| refused(&why))?;
         let expires_at = admission.stream.ends_at;
-        let leave = Publishing { key_id: None, token: None, admission, expires_at };
+        let leave = Publishing { key_id: None, token: None, network: None, admission, expires_at };
         used.publish(Publisher { app: Some(Arc::clone(app)), ..Publisher::of(&leave) });
         // What has changed since it was entered may have passed the publisher by.
         let known = self.api.cache.known_app(&app.name, now);

@@ -16,6 +16,7 @@ use super::active::Publisher;
 use super::hooked::{Asked, Hooked};
 use super::loads::detached;
 use super::terms::publisher;
+use super::watch::is_in;
 use super::{Shared, denied, refused};
 use crate::authority::{Denied, DeniedCode, Grant, Guard, Publish, TIMEOUT, decide};
 
@@ -84,6 +85,9 @@ impl Shared {
     ) -> Result<(Publishing, super::active::Used), Denied> {
         for _ in 0..ATTEMPTS {
             let leave = self.look_up(ask, now).await.map_err(|why| refused(&why))?;
+            if leave.network.as_ref().is_some_and(|network| !is_in(network, ask.remote.ip())) {
+                return Err(denied(DeniedCode::BadCredential, "the token is for another network"));
+            }
             let mut used = self.active.enter(&leave.admission);
             used.publish(Publisher::of(&leave));
             if self.is_current(&leave.admission, now) {

@@ -166,7 +166,7 @@ fn from_there(claims: &Claims, ask: &View) -> Result<(), Denied> {
 }
 
 /// Whether an address is in a network, or is the address that is named.
-fn is_in(network: &str, address: IpAddr) -> bool {
+pub(super) fn is_in(network: &str, address: IpAddr) -> bool {
     let address = address.to_canonical();
     match network.parse::<IpNet>() {
         Ok(network) => network.contains(&address),

@@ -35,6 +35,9 @@ struct MintPublishToken {
     /// From when on it can be used, at most 7 days from now.
     #[schema(value_type = Option<schema::Time>)]
     not_before: Option<WallTime>,
+    /// An address, or a network in CIDR notation, from which publishing must begin.
+    #[schema(example = "203.0.113.0/24")]
+    ip: Option<String>,
 }
 
 /// Mint a token to publish with
@@ -49,9 +52,9 @@ async fn mint(
     Path(stream_id): Path<StreamId>,
     Input(input): Input<MintPublishToken>,
 ) -> Result<(StatusCode, axum::Json<MintedToken>), Failure> {
-    let MintPublishToken { signing_key_id, valid_seconds, not_before } = input;
+    let MintPublishToken { signing_key_id, valid_seconds, not_before, ip } = input;
     let input =
-        TokenInput { valid: valid_seconds.map(Duration::from_secs), not_before, ..TokenInput::default() };
+        TokenInput { valid: valid_seconds.map(Duration::from_secs), not_before, ip, ..TokenInput::default() };
     let minter =
         token::publish_minter(&mut ctx.reader().await?, &ctx.call, stream_id, signing_key_id).await?;
     MintedToken::answer(&ctx, stream_id, &minter, &input)

@@ -193,12 +193,15 @@ fn end_soon(rig: &Rig, studio: &Studio) {
 }
 
 #[test]
-fn a_publishing_token_publishes_its_stream_until_it_or_its_signing_key_is_revoked() {
+fn a_publishing_token_publishes_its_stream_from_its_network_until_it_or_its_signing_key_is_revoked() {
     let _seats = seats::some();
     let rig = quick();
     let studio = Studio::open(&rig, "a@example.org");
-    let mint = || rig.post(&studio.tenant.key, &studio.path("/tokens/publish"), &json!({}));
+    let mint_for = |input: Value| rig.post(&studio.tenant.key, &studio.path("/tokens/publish"), &input);
+    let mint = || mint_for(json!({"ip": "127.0.0.0/8"}));
     let name = |token: &Value| format!("{}?token={}", studio.id, text(&token["token"]));
+    assert_refused(&rig, &name(&mint_for(json!({"ip": "203.0.113.0/24"}))));
+    assert!(rig.pulse.log().contains("the token is for another network"), "{}", rig.pulse.log());
     let token = mint();
     let mut encoder = publish(&rig, "first", &name(&token));
     rig.pulse.wait_live(&studio.id);
