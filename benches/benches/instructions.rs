@@ -28,7 +28,7 @@ fn main() -> anyhow::Result<()> {
 }
 
 fn run(name: &str) -> anyhow::Result<()> {
-    let cases = pulse_bench::cases::all()?;
+    let cases = pulse_bench::cases::beginning_with(name)?;
     let mut case = cases.into_iter().find(|case| case.name == name).context("no such case")?;
     (case.run)();
     for _ in 0..PASSES {

@@ -36,6 +36,12 @@ enum Command {
     Api(load::api::Args),
     /// Whether the time of an answer tells who has an account.
     Accounts(load::accounts::Args),
+    /// A stream of a seeded project, public or signed, and a URL for each of its viewers.
+    Invite(api::invite::Args),
+    /// Viewers whose tokens are revoked: how long until the last of them has been cut off.
+    Revoke(load::revoke::Args),
+    /// Time hot paths that need a server's insides.
+    Hot(load::hot::Args),
     /// The lower bound of creation: a bare SQLite that commits as many rows.
     Bare(load::bare::Args),
     /// Run everything against Pulse, nginx-rtmp and the floor, and write benches/RESULTS.md.
@@ -56,6 +62,9 @@ fn main() -> anyhow::Result<()> {
         Command::Seed(args) => load::block_on(api::seed::run(args)),
         Command::Api(args) => load::block_on(load::api::run(args)),
         Command::Accounts(args) => load::block_on(load::accounts::run(args)),
+        Command::Invite(args) => load::block_on(api::invite::run(args)),
+        Command::Revoke(args) => load::block_on(load::revoke::run(args)),
+        Command::Hot(args) => load::hot::run(&args),
         Command::Bare(args) => load::block_on(load::bare::run(args)),
         Command::Suite(args) => suite::run(&args),
     }

@@ -122,7 +122,7 @@ impl App {
     ///
     /// # Errors
     /// What it says, or that it did not answer in time.
-    pub(crate) async fn admit(
+    pub async fn admit(
         &self,
         ask: impl FnOnce(&dyn Authority) -> Decision,
     ) -> Result<(Grant, Hold), Denied> {

@@ -6,14 +6,17 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use anyhow::Context as _;
 use platform_core::sql::{Config, Db, Location, Tx};
 use platform_core::{OrganizationId, Secret, WallTime};
 use serde_json::json;
+use tenancy::plan::PlanInput;
+use tenancy::quota::Resource;
 use tenancy::signing_key::{SigningAlgorithm, SigningKeyInput};
 use tenancy::store::sql::MIGRATIONS;
 use tenancy::vault::MasterKey;
 use tenancy::{
-    Call, Error, KeyPrincipal, MAX_LIMIT, PageRequest, Permission, Principal, Tenancy, UserPrincipal,
+    Call, Error, KeyPrincipal, MAX_LIMIT, PageRequest, Permission, PlanId, Principal, Tenancy, UserPrincipal,
 };
 use tenancy::{api_key, organization, password, plan, project, signing_key, stream, user};
 use tokio::task::JoinSet;
@@ -50,6 +53,9 @@ pub struct Args {
     /// How many people, `known-0@example.org` and so on.
     #[arg(long, default_value_t = 500)]
     pub people: usize,
+    /// How many viewers at once the organizations' plan allows; without a limit, if it is left out.
+    #[arg(long)]
+    pub viewers: Option<i64>,
 }
 
 /// Seeds, and prints how long it took.
@@ -58,6 +64,21 @@ pub struct Args {
 /// When the folder or the database is not to be had.
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let began = std::time::Instant::now();
+    fill(&args).await?.write(&args.catalogue)?;
+    crate::load::print(&json!({
+        "load": "seed",
+        "projects": args.projects,
+        "streams": args.projects * args.streams,
+        "seconds": began.elapsed().as_secs_f64(),
+    }));
+    Ok(())
+}
+
+/// Makes the database, and returns what is in it.
+///
+/// # Errors
+/// As [`run`].
+pub async fn fill(args: &Args) -> anyhow::Result<Catalogue> {
     std::fs::create_dir_all(&args.data)?;
     let master = MasterKey::generate();
     save(&args.data.join("master.key"), master.secret())?;
@@ -72,17 +93,11 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     db.migrate(now, &[MIGRATIONS]).await?;
     let tenancy = Tenancy::open(&db, &master, now).await?;
     let operator = tenancy.call(Principal::Operator, now);
-    let owners = people(&db, &operator, args.people.max(1)).await?;
-    let catalogue = Catalogue { projects: projects(&db, &owners, &args).await? };
+    let plan_id = plan_of(&db, &operator, args.viewers).await?;
+    let owners = people(&db, &operator, args.people.max(1), plan_id).await?;
+    let catalogue = Catalogue { projects: projects(&db, &owners, args).await? };
     db.close().await;
-    catalogue.write(&args.catalogue)?;
-    crate::load::print(&json!({
-        "load": "seed",
-        "projects": args.projects,
-        "streams": args.projects * args.streams,
-        "seconds": began.elapsed().as_secs_f64(),
-    }));
-    Ok(())
+    Ok(catalogue)
 }
 
 /// The server takes a key only from a file that nobody else may read.
@@ -94,16 +109,30 @@ fn save(path: &Path, secret: &Secret) -> std::io::Result<()> {
 /// An organization and a call by its owner.
 type Owner = (Call, OrganizationId);
 
-/// Everybody has the same password, which is hashed once. The first ones own an organization each.
-async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<Vec<Owner>> {
-    let password = password::hash(&Secret::from("correct horse battery"))?;
-    let job = (operator.clone(), password, count);
-    let made = db.write(job, |tx, (operator, password, count)| {
+/// The plan without limits, or a new one that has only this.
+async fn plan_of(db: &Db, operator: &Call, viewers: Option<i64>) -> anyhow::Result<PlanId> {
+    let plan = db.write((operator.clone(), viewers), |tx, (operator, viewers)| {
         Box::pin(async move {
-            let mut owners = Vec::new();
+            if let Some(viewers) = *viewers {
+                let limits = [(Resource::ConcurrentViewers, viewers)].into();
+                let input = PlanInput { name: "Bench".to_owned(), limits, ..PlanInput::default() };
+                return Ok::<_, Error>(Some(plan::create(tx, operator, &input).await?.id));
+            }
             let all = PageRequest { after: None, limit: MAX_LIMIT };
             let plans = plan::list(tx, operator, all).await?.data;
-            let unlimited = plans.iter().find(|plan| plan.limits.0.is_empty()).map(|plan| plan.id);
+            Ok(plans.iter().find(|plan| plan.limits.0.is_empty()).map(|plan| plan.id))
+        })
+    });
+    plan.await?.context("no plan without limits")
+}
+
+/// Everybody has the same password, which is hashed once. The first ones own an organization each.
+async fn people(db: &Db, operator: &Call, count: usize, plan_id: PlanId) -> anyhow::Result<Vec<Owner>> {
+    let password = password::hash(&Secret::from("correct horse battery"))?;
+    let job = (operator.clone(), password, count, plan_id);
+    let made = db.write(job, |tx, (operator, password, count, plan_id)| {
+        Box::pin(async move {
+            let mut owners = Vec::new();
             for n in 0..*count {
                 let email = format!("known-{n}@example.org");
                 let registration =
@@ -113,9 +142,7 @@ async fn people(db: &Db, operator: &Call, count: usize) -> anyhow::Result<Vec<Ow
                     let principal = UserPrincipal { id: user.id, session_id: operator.id(), is_admin: false };
                     let owner = operator.by(Principal::User(principal));
                     let organization = organization::create(tx, &owner, &format!("Bench {n}")).await?;
-                    if let Some(unlimited) = unlimited {
-                        plan::assign(tx, operator, organization.id, unlimited).await?;
-                    }
+                    plan::assign(tx, operator, organization.id, *plan_id).await?;
                     owners.push((owner, organization.id));
                 }
             }

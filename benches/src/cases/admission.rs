@@ -1,102 +1,117 @@
-//! What a viewer's admission costs beside the network: the cache, and the token's verification.
+//! What it costs to let a viewer in, and to let it go on: all of it but the connection and the playlist.
 
-use std::sync::Arc;
+use std::rc::Rc;
+use std::sync::atomic::Ordering::Relaxed;
+use std::time::Duration;
 
-use anyhow::Context as _;
-use platform_core::{Secret, WallTime};
-use tenancy::admission::{Admission, Purpose};
-use tenancy::cache::Cache;
-use tenancy::organization;
-use tenancy::project::{self, ProjectInput};
-use tenancy::signing_key::{self, SigningAlgorithm, SigningKeyInput};
-use tenancy::store::{Store as _, memory::Memory};
-use tenancy::stream::{self, StreamInput};
-use tenancy::token::{self, TokenInput};
-use tenancy::user::{self, Registration};
-use tenancy::vault::MasterKey;
-use tenancy::{Principal, StreamId, Tenancy, UserPrincipal, password};
+use anyhow::{anyhow, ensure};
+use pulse_server::StreamId;
 
 use super::Case;
+use super::house::{Door, House};
 
-const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
+/// Viewers who watch while handles are checked: their sessions do not all lie in the processor's cache.
+const WATCHING: usize = 5_000;
+/// After how many admissions the viewers leave again, so that the table does not fill.
+const LEAVE_AFTER: u64 = 4_096;
+/// Longer than any pass.
+const FOR_EVER: Duration = Duration::from_secs(3_600);
 
-/// A stream in a store in memory, that a cache knows.
-struct Prepared {
-    store: Memory,
-    tenancy: Tenancy,
-    cache: Cache,
-    stream_id: StreamId,
-}
-
-async fn prepare() -> anyhow::Result<Prepared> {
-    let store = Memory::new();
-    let tenancy = Tenancy::open(&store, &MasterKey::generate(), NOW).await?;
-    let somebody = Registration {
-        email: "ada@example.org".to_owned(),
-        name: "Ada".to_owned(),
-        password: password::hash(&Secret::from("correct horse battery"))?,
-    };
-    let operator = tenancy.call(Principal::Operator, NOW);
-    let work = store.write((operator.clone(), somebody), |tx, (call, somebody)| {
-        Box::pin(async move {
-            let id = user::create(tx, call, somebody, false).await?.id;
-            let session_id = call.id();
-            let ada = call.by(Principal::User(UserPrincipal { id, session_id, is_admin: false }));
-            let organization = organization::create(tx, &ada, "Acme").await?;
-            let input = ProjectInput { name: "Main".to_owned(), ..ProjectInput::default() };
-            let project = project::create(tx, &ada, organization.id, &input).await?;
-            Ok(stream::create(tx, &ada, project.id, &StreamInput::named("One")).await?.stream)
-        })
-    });
-    let stream_id = work.await?.id;
-    Ok(Prepared { store, tenancy, cache: Cache::new(), stream_id })
-}
-
-impl Prepared {
-    /// A signing key, a token of it with what tokens have, and what verifies it.
-    async fn token(&self, algorithm: SigningAlgorithm) -> anyhow::Result<(Arc<Admission>, Secret)> {
-        let call = self.tenancy.call(Principal::Operator, NOW);
-        let admission = self.admission().await?;
-        let project_id = admission.project_id();
-        let key = self.store.write(call.clone(), move |tx, call| {
-            Box::pin(async move {
-                let input = SigningKeyInput { name: "main".to_owned(), algorithm };
-                Ok(signing_key::create(tx, call, project_id, &input).await?.key.id)
-            })
-        });
-        let key = key.await?;
-        let minter = token::minter(&mut self.store.read().await?, &call, self.stream_id, Some(key)).await?;
-        let input = TokenInput {
-            viewer_id: Some("viewer-17".to_owned()),
-            ip: Some("203.0.113.0/24".to_owned()),
-            ..TokenInput::default()
-        };
-        let token = minter.mint(&call, &input)?.token;
-        self.cache.flush();
-        Ok((self.admission().await?, token))
-    }
-
-    async fn admission(&self) -> anyhow::Result<Arc<Admission>> {
-        Ok(self.cache.admission(&self.store, self.tenancy.keys(), self.stream_id, NOW).await?)
-    }
-}
+/// What the names of these cases begin with. They start a server, so they are prepared only where they are wanted.
+pub(super) const PREFIX: &str = "admission_";
 
 pub(super) fn cases() -> anyhow::Result<Vec<Case>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().build()?;
-    let prepared = runtime.block_on(prepare())?;
-    let mut cases = Vec::new();
-    for (name, pass, algorithm) in [
-        ("admission_token_hs256", "one playback token, HS256", SigningAlgorithm::Hs256),
-        ("admission_token_eddsa", "one playback token, EdDSA", SigningAlgorithm::EdDsa),
-    ] {
-        let (admission, token) = runtime.block_on(prepared.token(algorithm))?;
-        admission.verify(&token, Purpose::Play, NOW).ok().context("a token that was minted is refused")?;
-        cases.push(Case::new(name, pass, move || {
-            std::hint::black_box(admission.verify(&token, Purpose::Play, NOW)).ok();
-        }));
-    }
-    cases.push(Case::new("admission_cached", "one look into the cache", move || {
-        std::hint::black_box(runtime.block_on(prepared.admission())).ok();
-    }));
-    Ok(cases)
+    let house = Rc::new(House::open()?);
+    Ok(vec![
+        admitted(&house, "admission_hs256", 0)?,
+        admitted(&house, "admission_eddsa", 1)?,
+        known(&house)?,
+        unknown(&house)?,
+    ])
+}
+
+/// A viewer with a token comes, has a session, and takes its place with its first playlist.
+fn admitted(house: &Rc<House>, name: &'static str, project: usize) -> anyhow::Result<Case> {
+    let (house, mut door) = (Rc::clone(house), house.door(project, name)?);
+    let stream = door.stream.clone();
+    admit(&house, &mut door)?;
+    let mut passes = 0;
+    Ok(Case::new(name, "one viewer: token, plan, session, place", move || {
+        admit(&house, &mut door).expect("who came before was let in");
+        passes += 1;
+        if passes % LEAVE_AFTER == 0 {
+            leave(&house, &stream);
+        }
+    }))
+}
+
+/// As the multivariant playlist and the first media playlist do. The handle.
+fn admit(house: &House, door: &mut Door) -> anyhow::Result<String> {
+    let (app, ask) = (house.app(), door.ask());
+    let admitted = house.runtime.block_on(app.admit(|authority| authority.view(ask)));
+    let (grant, mut hold) = admitted.map_err(|refusal| anyhow!("refused: {refusal:?}"))?;
+    let mut id = [0; 8];
+    getrandom::fill(&mut id)?;
+    let handle = app.sessions.mint(grant, id).map_err(|full| anyhow!("{full:?}"))?;
+    ensure!(!hold.is_revoked(), "revoked");
+    let checked = app.sessions.check(&door.stream, handle.as_str(), true);
+    checked.map_err(|refusal| anyhow!("refused: {refusal:?}"))?;
+    Ok(handle.as_str().to_owned())
+}
+
+/// The viewers of a stream are gone.
+fn leave(house: &House, stream: &StreamId) {
+    house.app().sessions.sweep(|of| if of == stream { Duration::ZERO } else { FOR_EVER });
+}
+
+/// The handles of viewers who are watching.
+fn known(house: &Rc<House>) -> anyhow::Result<Case> {
+    let name = "admission_handle_known";
+    let (house, mut door) = (Rc::clone(house), house.door(1, name)?);
+    let (mut handles, mut turn) = (Vec::new(), 0);
+    Ok(Case::new(name, "the handle of a media request, of one of 5,000 viewers", move || {
+        if handles.is_empty() {
+            // Not before: who asks for nothing is forgotten.
+            handles = (0..WATCHING)
+                .map(|_| admit(&house, &mut door).expect("who came before was let in"))
+                .collect();
+            assert!(knows(&house, &door.stream, &handles), "they watch");
+        }
+        // A step that meets all of them.
+        turn = (turn + 1_009) % WATCHING;
+        check(&house, door.stream.as_str(), handles.get(turn));
+    }))
+}
+
+/// The handles of viewers whom this server has not seen, or not lately: they are genuine by their signature. What follows once is the
+/// authority's answer, which costs as much as another admission.
+fn unknown(house: &Rc<House>) -> anyhow::Result<Case> {
+    let name = "admission_handle_unknown";
+    let (house, mut door) = (Rc::clone(house), house.door(1, name)?);
+    let handles = (0..WATCHING).map(|_| admit(&house, &mut door)).collect::<anyhow::Result<Vec<_>>>()?;
+    // So that they have asked for nothing for some time.
+    std::thread::sleep(Duration::from_millis(5));
+    leave(&house, &door.stream);
+    ensure!(!knows(&house, &door.stream, &handles), "they are gone");
+    let mut turn = 0;
+    Ok(Case::new(name, "the handle of a media request, of an unknown session", move || {
+        turn = (turn + 1_009) % WATCHING;
+        check(&house, door.stream.as_str(), handles.get(turn));
+    }))
+}
+
+/// What a media request does before it looks for media, and what it is counted by.
+fn check(house: &House, stream: &str, handle: Option<&String>) {
+    let (Some(stream), Some(handle)) = (StreamId::parse(stream), handle) else { return };
+    let app = house.app();
+    assert!(app.sessions.check(&stream, handle, false).is_ok(), "the handle is good");
+    app.counters.hls_requests.fetch_add(1, Relaxed);
+    app.counters.hls_bytes.fetch_add(1, Relaxed);
+}
+
+/// Whether the first of these handles is one that the server knows.
+fn knows(house: &House, stream: &StreamId, handles: &[String]) -> bool {
+    let checked = handles.first().map(|handle| house.app().sessions.check(stream, handle, false));
+    // What the answer is made of is the server's own.
+    format!("{checked:?}").contains("Known(")
 }

@@ -2,6 +2,7 @@
 
 mod admission;
 mod hls;
+mod house;
 mod media;
 mod rtmp;
 
@@ -32,12 +33,25 @@ impl Case {
 /// All cases, prepared.
 ///
 /// # Errors
-/// When the clip cannot be made.
+/// When the clip cannot be made, or a server cannot be started.
 pub fn all() -> anyhow::Result<Vec<Case>> {
+    let mut cases = of_media()?;
+    cases.extend(admission::cases()?);
+    Ok(cases)
+}
+
+/// The cases whose names begin with this, and some others of their kind.
+///
+/// # Errors
+/// As [`all`].
+pub fn beginning_with(name: &str) -> anyhow::Result<Vec<Case>> {
+    if name.starts_with(admission::PREFIX) { admission::cases() } else { of_media() }
+}
+
+fn of_media() -> anyhow::Result<Vec<Case>> {
     let clip = Clip::load()?;
     let mut cases = rtmp::cases(&clip)?;
     cases.extend(media::cases(&clip)?);
     cases.extend(hls::cases(&clip)?);
-    cases.extend(admission::cases()?);
     Ok(cases)
 }

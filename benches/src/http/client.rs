@@ -159,6 +159,8 @@ impl Reading {
             let (name, value) = line.split_once(':')?;
             name.eq_ignore_ascii_case("content-length").then(|| value.trim().parse().ok())?
         });
+        // Which has no body, and says nothing of its length (RFC 9110 §8.6).
+        let length = length.or((status == 204).then_some(0));
         self.missing = length.with_context(|| format!("an answer without content-length: {head}"))?;
         let body = Vec::with_capacity(if self.keep { self.missing } else { 0 });
         let (body_bytes, tail, done) = (self.missing, Tail::default(), Instant::now());

@@ -10,8 +10,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use serde_json::json;
 
+use super::urls::Urls;
 use crate::http::client::{Body, Client, Response, split_url};
-use crate::http::playlist::{Follower, Part, renditions, resolve};
+use crate::http::playlist::{Follower, Part, resolve};
+use crate::http::session;
 use crate::meter::{Meter, Span};
 use crate::rtmp::publish::Background;
 use crate::stats::summary;
@@ -22,15 +24,15 @@ const HOLD_BACK_S: f64 = 0.6;
 /// Arguments of `hls`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// The multivariant playlist.
+    /// The multivariant playlist, or `@FILE` with one for each viewer.
     #[arg(long)]
-    pub url: String,
+    pub url: Urls,
     /// How many viewers.
     #[arg(long, default_value_t = 500)]
     pub count: usize,
     /// Publish the stream, too, and report how late its parts are.
     #[arg(long)]
-    pub publish: Option<String>,
+    pub publish: Option<Urls>,
     /// Ask for the part that EXT-X-PRELOAD-HINT names before it is there, on a connection of its own, instead of for those that
     /// are listed (hls.js takes no hints).
     #[arg(long)]
@@ -64,7 +66,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         Some(url) => {
             let ramp = args.count as f64 * 0.01 + 20.0;
             let publisher =
-                Background::publish(url, super::wire(args.span.warm + args.span.seconds + ramp)?)?;
+                Background::publish(&url.of(0), super::wire(args.span.warm + args.span.seconds + ramp)?)?;
             tokio::time::sleep(Duration::from_secs(3)).await;
             Some(publisher)
         }
@@ -76,7 +78,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let (args, record, publisher) = (args.clone(), Rc::clone(&record), Rc::clone(&publisher));
         local.spawn_local(async move {
             tokio::time::sleep(Duration::from_millis(n as u64 * 4)).await;
-            if let Err(error) = view(&args, &record, &publisher).await {
+            if let Err(error) = view(&args, n, &record, &publisher).await {
                 failed(&record, &error);
             }
         });
@@ -124,11 +126,15 @@ fn failed(record: &RefCell<Record>, error: &anyhow::Error) {
     }
 }
 
-async fn view(args: &Args, record: &RefCell<Record>, publisher: &Option<Background>) -> anyhow::Result<()> {
-    let (address, path) = split_url(&args.url)?;
+async fn view(
+    args: &Args,
+    n: usize,
+    record: &RefCell<Record>,
+    publisher: &Option<Background>,
+) -> anyhow::Result<()> {
+    let (address, path) = split_url(&args.url.of(n))?;
     let mut client = Client::connect(address).await?;
-    let multivariant = expect_ok(client.get(&path, Body::Keep).await?, &path)?;
-    let playlists: Vec<_> = renditions(&multivariant.body)?.iter().map(|uri| resolve(&path, uri)).collect();
+    let playlists = session::open(&mut client, &path).await?;
     ensure!(playlists.len() == 2, "one video and one audio playlist were expected");
     drop(client);
     let follow = |playlist| follow(address, playlist, args.hint, record, publisher);

@@ -10,6 +10,7 @@ use serde_json::json;
 use tokio::io::AsyncWriteExt;
 use tokio::net::TcpStream;
 
+use super::urls::Urls;
 use crate::meter::{Meter, Span};
 use crate::rtmp::play::Player;
 use crate::rtmp::walker::Seen;
@@ -21,9 +22,9 @@ const APART: Duration = Duration::from_millis(173);
 /// Arguments of `join`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What to play.
+    /// What to play, or `@FILE` with one for each player.
     #[arg(long)]
-    pub url: String,
+    pub url: Urls,
     /// How many join.
     #[arg(long, default_value_t = 50)]
     pub count: usize,
@@ -42,7 +43,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let local = tokio::task::LocalSet::new();
     let joins: Vec<_> = (0..args.count)
         .map(|n| {
-            let (url, times_ms) = (args.url.clone(), Rc::clone(&times_ms));
+            let (url, times_ms) = (args.url.of(n), Rc::clone(&times_ms));
             local.spawn_local(async move {
                 tokio::time::sleep(APART * n as u32).await;
                 let took = tokio::time::timeout(Duration::from_secs(15), join(&url)).await;

@@ -8,10 +8,13 @@ pub mod first_playlist;
 pub mod floor;
 pub mod get;
 pub mod hls;
+pub mod hot;
 pub mod join;
 pub mod play;
 pub mod publish;
 pub mod relay;
+pub mod revoke;
+pub mod urls;
 
 use std::io::Write;
 use std::sync::Arc;

@@ -11,6 +11,7 @@ use anyhow::{Context, bail};
 use rtmp_core::RtmpUrl;
 use serde_json::json;
 
+use super::urls::Urls;
 use crate::meter::{Meter, Span};
 use crate::rtmp::play::{Counts, Player};
 use crate::rtmp::publish::CHUNK_SIZE;
@@ -23,9 +24,9 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Arguments of `play`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// What to play; `{n}` becomes the player's number.
+    /// What to play; `{n}` becomes the player's number. Or `@FILE` with one for each player.
     #[arg(long)]
-    pub url: String,
+    pub url: Urls,
     /// How many.
     #[arg(long, default_value_t = 1_000)]
     pub count: usize,
@@ -54,7 +55,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
     let slice = Duration::from_millis(args.poll_ms.max(SLICES as u64)) / SLICES as u32;
     let mut scratch = vec![0; 256 * 1024];
     for n in 0..args.count {
-        players.push(Connection::open(&super::numbered(&args.url, n), args.raw)?);
+        players.push(Connection::open(&args.url.of(n), args.raw)?);
         if n % super::CONNECT_BURST == super::CONNECT_BURST - 1 {
             until(&mut players, Instant::now() + slice * SLICES as u32, slice, &mut scratch)?;
         }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use anyhow::Context;
 use serde_json::json;
 
+use super::urls::Urls;
 use crate::clip::GOP_MS;
 use crate::meter::{Meter, Span};
 use crate::rtmp::publish::Publisher;
@@ -13,9 +14,9 @@ use crate::rtmp::publish::Publisher;
 /// Arguments of `publish`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Where to; `{n}` becomes the publisher's number.
+    /// Where to; `{n}` becomes the publisher's number. Or `@FILE` with one for each publisher.
     #[arg(long)]
-    pub url: String,
+    pub url: Urls,
     /// How many.
     #[arg(long, default_value_t = 1)]
     pub count: usize,
@@ -38,7 +39,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         while began.elapsed() < apart * n as u32 {
             round(&mut publishers)?;
         }
-        publishers.push(Publisher::connect(&super::numbered(&args.url, n), Arc::clone(&wire))?);
+        publishers.push(Publisher::connect(&args.url.of(n), Arc::clone(&wire))?);
     }
     while publishers.iter().any(|publisher| publisher.accepted().is_none()) {
         anyhow::ensure!(

@@ -9,6 +9,7 @@ use anyhow::ensure;
 use serde_json::json;
 
 use super::join::Connection;
+use super::urls::Urls;
 use crate::meter::{Meter, Span};
 use crate::rtmp::publish::Background;
 use crate::stats::summary;
@@ -16,12 +17,12 @@ use crate::stats::summary;
 /// Arguments of `relay`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Where to publish.
+    /// Where to publish, or `@FILE`.
     #[arg(long)]
-    pub publish: String,
-    /// What to play.
+    pub publish: Urls,
+    /// What to play, or `@FILE` with one for each player.
     #[arg(long)]
-    pub url: String,
+    pub url: Urls,
     /// How many players.
     #[arg(long, default_value_t = 300)]
     pub count: usize,
@@ -46,12 +47,12 @@ struct Record {
 pub async fn run(args: Args) -> anyhow::Result<()> {
     let wire = super::wire(args.span.warm + args.span.seconds + 30.0)?;
     let mut meter = Meter::new(&args.span);
-    let publisher = Rc::new(Background::publish(&args.publish, wire)?);
+    let publisher = Rc::new(Background::publish(&args.publish.of(0), wire)?);
     tokio::time::sleep(Duration::from_secs(1)).await;
     let record = Rc::new(RefCell::new(Record::default()));
     let local = tokio::task::LocalSet::new();
     for n in 0..args.count {
-        let (url, record, publisher) = (args.url.clone(), Rc::clone(&record), Rc::clone(&publisher));
+        let (url, record, publisher) = (args.url.of(n), Rc::clone(&record), Rc::clone(&publisher));
         local.spawn_local(async move {
             // Spread out, so that they do not all arrive within one accept queue.
             tokio::time::sleep(Duration::from_millis(n as u64 * 2)).await;

@@ -10,7 +10,7 @@ use super::tenants::{Database, Tenants};
 use super::tool::Tool;
 
 /// The limits are at work, and high enough to let everything through.
-const RAISED: &str = "[api]\nrequests_per_address = 100000000\nrequests_per_key = 100000000\n\
+pub(super) const RAISED: &str = "[api]\nrequests_per_address = 100000000\nrequests_per_key = 100000000\n\
                       requests_per_project = 100000000\nlogins_per_address = 100000000\n";
 
 /// Streams and lists on both databases, and tokens.

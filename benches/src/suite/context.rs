@@ -12,6 +12,8 @@ use crate::clip::{Clip, target_dir};
 
 /// Attempts at a run whose load tool was too busy for it to count.
 const ATTEMPTS: usize = 3;
+/// Runs of two subjects that differ by a few per cent at most.
+const PAIRS: usize = 5;
 
 /// The measurements' surroundings.
 pub(super) struct Context {
@@ -72,27 +74,67 @@ impl Context {
         let mut failure = None;
         for round in 0..self.rounds {
             for ((label, subject), runs) in subjects.iter().zip(&mut all) {
-                for attempt in 0..ATTEMPTS {
-                    let result = run(*subject);
-                    let void =
-                        result.as_ref().is_ok_and(|value| value.get("void") == Some(&Value::Bool(true)));
-                    self.log(name, label, round, attempt, &result);
-                    match result {
-                        Ok(value) if !void => runs.0.push(value),
-                        Ok(_) => continue,
-                        Err(error) => failure = Some(error),
-                    }
-                    break;
+                match self.attempt(name, label, round, || run(*subject)) {
+                    Ok(value) => runs.0.push(value),
+                    Err(error) => failure = Some(error),
                 }
             }
         }
         if let Some(position) = all.iter().position(|runs| runs.0.is_empty()) {
             let label = subjects.get(position).map_or("", |(label, _)| label);
-            let why = failure
-                .map_or("the load tool needed more than 90 % of a core".into(), |error| format!("{error:#}"));
+            let why = failure.map_or(String::new(), |error| format!("{error:#}"));
             anyhow::bail!("no run of {label} counts: {why}");
         }
         Ok(all)
+    }
+
+    /// Runs two subjects [`PAIRS`] times, both at once, so that whatever else the machine does falls on both.
+    pub(super) fn pairs(
+        &self,
+        name: &str,
+        run: impl Fn() -> anyhow::Result<[Value; 2]>,
+    ) -> anyhow::Result<[Runs; 2]> {
+        let mut pairs = [Runs::default(), Runs::default()];
+        let mut failure = None;
+        for round in 0..if self.quick { 1 } else { PAIRS } {
+            // One value, so that one that does not count takes the other with it.
+            let both = || {
+                let [one, other] = run()?;
+                let is_void = [&one, &other].iter().any(|run| run.get("void") == Some(&Value::Bool(true)));
+                Ok(json!({"void": is_void, "both": [one, other]}))
+            };
+            match self.attempt(name, "both", round, both) {
+                Ok(value) => {
+                    for (n, runs) in pairs.iter_mut().enumerate() {
+                        runs.0.extend(value.pointer(&format!("/both/{n}")).cloned());
+                    }
+                }
+                Err(error) => failure = Some(error),
+            }
+        }
+        match failure {
+            Some(error) if pairs.iter().any(|runs| runs.0.is_empty()) => Err(error),
+            _ => Ok(pairs),
+        }
+    }
+
+    /// A run that counts.
+    fn attempt(
+        &self,
+        name: &str,
+        label: &str,
+        round: usize,
+        run: impl Fn() -> anyhow::Result<Value>,
+    ) -> anyhow::Result<Value> {
+        for attempt in 0..ATTEMPTS {
+            let result = run();
+            self.log(name, label, round, attempt, &result);
+            let value = result?;
+            if value.get("void") != Some(&Value::Bool(true)) {
+                return Ok(value);
+            }
+        }
+        anyhow::bail!("the load tool needed more than 90 % of a core")
     }
 
     /// Logs a run that is alone.
@@ -169,6 +211,11 @@ impl Figure {
     /// The median's ratio to another's.
     pub(super) fn ratio(&self, other: &Self) -> Option<f64> {
         Some(self.median()? / other.median().filter(|median| *median != 0.0)?)
+    }
+
+    /// The ratio to another's, pair by pair.
+    pub(super) fn ratios(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(one, other)| one / other).collect())
     }
 
     /// The same in another unit.

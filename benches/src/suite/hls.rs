@@ -32,7 +32,7 @@ pub(super) fn package(context: &Context) -> anyhow::Result<Vec<Row>> {
 }
 
 /// CPU-milliseconds a second for each of `count`.
-fn ms_per_second(runs: &Runs) -> super::context::Figure {
+pub(super) fn ms_per_second(runs: &Runs) -> super::context::Figure {
     runs.each(|run| {
         let each_second = number(run, "count")? * number(run, "seconds")?;
         Some(number(run, "server_cpu_s")? * 1e3 / each_second)
@@ -104,6 +104,15 @@ pub(super) fn blocked(context: &Context) -> anyhow::Result<Vec<Row>> {
     ])
 }
 
+/// What each connection of a stream's viewers added. The stream's window fills meanwhile; that is not the connections'.
+pub(super) fn connection_memory_kib(context: &Context, runs: &Runs) -> super::context::Figure {
+    runs.each(|run| {
+        let media_kib = context.clip_bytes_per_s * number(run, "memory_apart_s")? / 1024.0;
+        let added_kib = number(run, "memory_kib")? - number(run, "memory_before_kib")? - media_kib;
+        Some(added_kib / number(run, "connections")?)
+    })
+}
+
 /// LL-HLS viewers: CPU, memory, and how many.
 pub(super) fn viewers(context: &Context) -> anyhow::Result<Vec<Row>> {
     let runs = context.alternate("viewers", &[("pulse", 500), ("pulse, many", 1_500)], |count| {
@@ -119,12 +128,7 @@ pub(super) fn viewers(context: &Context) -> anyhow::Result<Vec<Row>> {
     })?;
     let [some, many] = runs.as_slice() else { anyhow::bail!("two loads") };
     let cpu = ms_per_second(some);
-    // The stream's window fills meanwhile; that is not the connections'.
-    let memory = some.each(|run| {
-        let media_kib = context.clip_bytes_per_s * number(run, "memory_apart_s")? / 1024.0;
-        let added_kib = number(run, "memory_kib")? - number(run, "memory_before_kib")? - media_kib;
-        Some(added_kib / number(run, "connections")?)
-    });
+    let memory = connection_memory_kib(context, some);
     let trouble = |runs: &Runs| runs.each(|run| Some(number(run, "errors")? + number(run, "stalls")?));
     let share = many.each(|run| Some(number(run, "server_cpu_s")? / number(run, "seconds")?));
     Ok(vec![

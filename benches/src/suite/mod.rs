@@ -1,13 +1,16 @@
 //! Everything, side by side: starts the servers in turn, puts each load on them, and writes `benches/RESULTS.md`.
 
+mod admission;
 mod api;
 mod browser;
 mod context;
 mod hls;
 mod http;
 mod report;
+mod revoke;
 mod rtmp;
 mod server;
+mod signed;
 mod table;
 mod tenants;
 mod tool;
@@ -34,14 +37,14 @@ pub struct Args {
     #[arg(long)]
     pulse: Option<PathBuf>,
     /// Only these measurements: play, relay, join, publish, package, memory, blocked, get, viewers, latency, first, page, api,
-    /// create, accounts.
+    /// create, accounts, admission, signed-play, signed-relay, signed-join, signed-blocked, signed-viewers, signed-latency, revoke.
     names: Vec<String>,
 }
 
 /// A measurement: its name, and what runs it.
 type Measurement = (&'static str, fn(&Context) -> anyhow::Result<Vec<Row>>);
 
-const MEASUREMENTS: [Measurement; 15] = [
+const MEASUREMENTS: [Measurement; 23] = [
     ("play", rtmp::play),
     ("relay", rtmp::relay),
     ("join", rtmp::join),
@@ -57,6 +60,14 @@ const MEASUREMENTS: [Measurement; 15] = [
     ("api", api::read),
     ("create", api::create),
     ("accounts", api::accounts),
+    ("admission", admission::admission),
+    ("signed-play", signed::play),
+    ("signed-relay", signed::relay),
+    ("signed-join", signed::join),
+    ("signed-blocked", signed::blocked),
+    ("signed-viewers", signed::viewers),
+    ("signed-latency", signed::latency),
+    ("revoke", revoke::revoke),
 ];
 
 /// Measures, and writes the table. A measurement that fails is a row that says so.

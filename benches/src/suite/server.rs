@@ -18,6 +18,9 @@ const PATIENCE: Duration = Duration::from_secs(15);
 /// The ports are fixed, so that the commands in the table can be typed.
 const RTMP: &str = "127.0.0.1:19350";
 const HTTP: &str = "127.0.0.1:19380";
+/// Of a server that runs beside another.
+const RTMP_BESIDE: &str = "127.0.0.1:19351";
+const HTTP_BESIDE: &str = "127.0.0.1:19381";
 
 /// A server.
 #[derive(Clone, Copy, Debug)]
@@ -26,6 +29,8 @@ pub(super) enum Subject<'a> {
     Pulse(&'a str),
     /// Pulse over a data folder that is there, with these lines of configuration; its syncs counted into a file.
     PulseOver { data: &'a Path, config: &'a str, trace: Option<&'a Path> },
+    /// The same, beside another server.
+    PulseBeside { data: &'a Path, config: &'a str },
     /// nginx with its RTMP module: one worker, defaults, HLS only where it is told.
     Nginx { hls: bool },
     /// `pulse-bench floor` with a tick in milliseconds.
@@ -36,14 +41,25 @@ pub(super) enum Subject<'a> {
 pub(super) struct Server {
     child: Child,
     subject: &'static str,
+    rtmp: &'static str,
+    http: &'static str,
 }
 
 impl Subject<'_> {
     pub(super) fn start(self, context: &Context) -> anyhow::Result<Server> {
+        let (mut rtmp, mut http) = (RTMP, HTTP);
         let (subject, mut command, address) = match self {
             Self::Pulse(config) => ("pulse", pulse(context, config)?, RTMP),
             Self::PulseOver { data, config, trace } => {
-                ("pulse", pulse_over(context, data, config, trace)?, HTTP)
+                let mut command = pulse_over(context, "pulse", data, config, trace)?;
+                command.args(["--rtmp", RTMP, "--http", HTTP]);
+                ("pulse", command, HTTP)
+            }
+            Self::PulseBeside { data, config } => {
+                (rtmp, http) = (RTMP_BESIDE, HTTP_BESIDE);
+                let mut command = pulse_over(context, "pulse-beside", data, config, None)?;
+                command.args(["--rtmp", rtmp, "--http", http]);
+                ("pulse-beside", command, http)
             }
             Self::Nginx { hls } => ("nginx", nginx(context, hls)?, RTMP),
             Self::Floor(tick_ms) => {
@@ -56,7 +72,7 @@ impl Subject<'_> {
         let log = File::create(context.dir.join(format!("{subject}.log")))?;
         command.stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         let child = command.spawn().with_context(|| format!("starting {subject}"))?;
-        let mut server = Server { child, subject };
+        let mut server = Server { child, subject, rtmp, http };
         server.wait_for(address.parse()?)?;
         Ok(server)
     }
@@ -70,23 +86,28 @@ impl Server {
 
     /// Where a stream is published.
     pub(super) fn publish_url(&self, name: &str) -> String {
-        format!("rtmp://{RTMP}/live/{name}")
+        format!("rtmp://{}/live/{name}", self.rtmp)
+    }
+
+    /// Where it takes RTMP.
+    pub(super) fn rtmp(&self) -> &'static str {
+        self.rtmp
     }
 
     /// Where it is played over RTMP.
     pub(super) fn play_url(&self, name: &str) -> String {
         let app = if self.subject == "pulse" { "play" } else { "live" };
-        format!("rtmp://{RTMP}/{app}/{name}")
+        format!("rtmp://{}/{app}/{name}", self.rtmp)
     }
 
     /// Its multivariant playlist on Pulse.
     pub(super) fn hls_url(&self, name: &str) -> String {
-        format!("http://{HTTP}/hls/{name}/index.m3u8")
+        format!("http://{}/hls/{name}/index.m3u8", self.http)
     }
 
     /// Where its web server answers.
     pub(super) fn http(&self) -> &'static str {
-        HTTP
+        self.http
     }
 
     fn wait_for(&mut self, address: SocketAddr) -> anyhow::Result<()> {
@@ -126,11 +147,20 @@ fn pulse(context: &Context, config: &str) -> anyhow::Result<Command> {
     if dir.exists() {
         std::fs::remove_dir_all(&dir)?;
     }
-    pulse_over(context, &dir.join("data"), config, None)
+    let mut command = pulse_over(context, "pulse", &dir.join("data"), config, None)?;
+    command.args(["--rtmp", RTMP, "--http", HTTP]);
+    Ok(command)
 }
 
-fn pulse_over(context: &Context, data: &Path, config: &str, trace: Option<&Path>) -> anyhow::Result<Command> {
-    let dir = context.dir.join("pulse");
+/// A server whose configuration lies in the folder of this name. Where it listens is to be added.
+fn pulse_over(
+    context: &Context,
+    folder: &str,
+    data: &Path,
+    config: &str,
+    trace: Option<&Path>,
+) -> anyhow::Result<Command> {
+    let dir = context.dir.join(folder);
     std::fs::create_dir_all(&dir)?;
     let path = dir.join("pulse.toml");
     let fixed = format!(
@@ -148,7 +178,7 @@ fn pulse_over(context: &Context, data: &Path, config: &str, trace: Option<&Path>
             strace
         }
     };
-    command.args(["serve", "--rtmp", RTMP, "--http", HTTP, "--config"]).arg(path);
+    command.args(["serve", "--config"]).arg(path);
     Ok(command)
 }
 

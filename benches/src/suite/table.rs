@@ -55,6 +55,13 @@ impl Row {
         self
     }
 
+    /// The figure may be at most `bar` times the one that was measured beside it, in the pair in the middle.
+    pub(super) fn at_most_times_beside(mut self, bar: f64, pulse: &Figure, other: &Figure) -> Self {
+        let ratios = pulse.ratios(other);
+        self.ratio = ratios.text("×");
+        self.at_most(bar, &ratios)
+    }
+
     /// The figure may be at most `bar`.
     pub(super) fn at_most(mut self, bar: f64, pulse: &Figure) -> Self {
         let within = pulse.median().is_some_and(|median| median <= bar);

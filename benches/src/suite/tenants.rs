@@ -28,15 +28,26 @@ pub(super) struct Tenants {
 impl Tenants {
     /// 100 projects of 1,000 streams; of 100 in short runs.
     pub(super) fn seed(context: &Context, database: Database) -> anyhow::Result<Self> {
-        Self::make(context, database, "100", if context.quick { "100" } else { "1000" })
+        Self::make(context, database, "100", if context.quick { "100" } else { "1000" }, &[])
     }
 
     /// People, and hardly a stream.
     pub(super) fn small(context: &Context) -> anyhow::Result<Self> {
-        Self::make(context, Database::Sqlite, "1", "1")
+        Self::make(context, Database::Sqlite, "1", "1", &[])
     }
 
-    fn make(context: &Context, database: Database, projects: &str, streams: &str) -> anyhow::Result<Self> {
+    /// Two projects, which sign by HS256 and by Ed25519, and whose plan counts viewers.
+    pub(super) fn watched(context: &Context) -> anyhow::Result<Self> {
+        Self::make(context, Database::Sqlite, "2", "1", &["--people", "1", "--viewers", "1000000"])
+    }
+
+    fn make(
+        context: &Context,
+        database: Database,
+        projects: &str,
+        streams: &str,
+        others: &[&str],
+    ) -> anyhow::Result<Self> {
         // Beside the build, not in memory like the other servers' folders: a disk is what durable writes are about.
         let name = format!("tenants-{}-{database:?}-{projects}", std::process::id());
         let data = target_dir().join("bench").join(name);
@@ -49,6 +60,7 @@ impl Tenants {
         let (folder, catalogue) = (tenants.data.to_string_lossy(), tenants.catalogue());
         let mut arguments = vec!["seed", "--data", &folder, "--catalogue", &catalogue];
         arguments.extend(["--projects", projects, "--streams", streams]);
+        arguments.extend(others);
         if let Some(url) = &tenants.url {
             arguments.extend(["--database", url]);
         }

@@ -43,7 +43,11 @@ impl Tool {
         }
     }
 
-    fn spawn(context: &Context, arguments: &[&str]) -> anyhow::Result<Self> {
+    /// Starts a load.
+    ///
+    /// # Errors
+    /// When it cannot be started.
+    pub(super) fn spawn(context: &Context, arguments: &[&str]) -> anyhow::Result<Self> {
         let name = arguments.join(" ");
         let command = format!("pulse-bench {name}");
         // The same but for the server's process id is the same command.

@@ -44,7 +44,7 @@ pub(crate) struct Asked {
 
 /// A grant in use; given back when dropped.
 #[derive(Debug)]
-pub(crate) struct Hold {
+pub struct Hold {
     grants: Grants,
     stream: StreamId,
     id: u64,
@@ -162,7 +162,7 @@ impl Hold {
     }
 
     /// Whether it was taken back.
-    pub(crate) fn is_revoked(&mut self) -> bool {
+    pub fn is_revoked(&mut self) -> bool {
         self.revoked.try_recv().is_ok()
     }
 }
