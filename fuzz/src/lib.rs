@@ -25,10 +25,9 @@ mod ready;
 mod samples;
 
 // The server's parser of session handles is private to it, and the server is large: what the parser consists of is compiled in here.
-#[allow(dead_code, reason = "grants and revocations are not needed for a handle")]
+#[expect(dead_code, reason = "grants and revocations are not needed for a handle")]
 #[path = "../../pulse-server/src/authority/terms.rs"]
 mod authority;
-#[allow(dead_code, reason = "as above")]
 #[path = "../../pulse-server/src/stream_id.rs"]
 mod stream_id;
 

@@ -1,6 +1,5 @@
 //! Session handles in the paths of media: any text is read or refused, has one spelling, and none but the genuine one is believed.
 
-#[allow(dead_code, reason = "the server's table of sessions uses more of it")]
 #[path = "../../pulse-server/src/live/sessions/handle.rs"]
 mod handle;
 

@@ -37,7 +37,11 @@ export function wordsFor(view: View, detail: string, invited: boolean): Words | 
         ? { title: 'This link does not open the stream', text: 'It has expired, was withdrawn or is for another stream. Ask whoever gave it to you for a new link.', button: 'Try again' }
         : { title: 'This stream is private', text: 'It is watched by a link of your own. Ask whoever invited you for it.', button: 'Try again' };
     case 'withdrawn':
-      return { title: 'Your access has ended', text: 'The link has expired or was withdrawn. Ask whoever gave it to you for a new one.', button: 'Try again' };
+      return {
+        title: 'Your access has ended',
+        text: invited ? 'The link has expired or was withdrawn. Ask whoever gave it to you for a new one.' : 'The stream is private now, or was closed. A private one is watched by a link of your own.',
+        button: 'Try again',
+      };
     case 'full':
       return { title: 'The stream is full', text: 'It takes no more viewers at the moment. It starts here by itself once there is room.', button: 'Try now' };
   }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use platform_core::sql::Location;
 use platform_core::testing::Postgres;
 use serde_json::{Value, json};
-use tenancy::lease::TERM;
+use tenancy::lease::{RENEW, TERM};
 
 use super::studio::{AT_ONCE, Studio, assert_becomes, assert_dropped, limit, publish, stream};
 use crate::support::http::Client;
@@ -111,7 +111,6 @@ fn the_place_of_a_server_that_was_killed_is_free_within_the_lease() {
     let (_one, two, studio, (_, other_key), killed) = killed();
     wait::until("the place", TERM + START, || wait::check(may_publish(&two, &other_key), "it is taken"));
     let took = killed.elapsed();
-    // The last renewal was up to ten seconds before the kill.
     assert!((TERM / 3..=TERM + AT_ONCE).contains(&took), "free after {took:?}");
     wait::until("the stream to be known as gone", AT_ONCE, || {
         let status = two.get(&studio.tenant.key, &studio.path(""))["status"].clone();
@@ -125,7 +124,8 @@ fn a_server_that_was_killed_and_starts_again_gives_back_what_it_held() {
     let (mut one, two, _studio, (other, other_key), killed) = killed();
     one.pulse.start_again();
     wait::until("the place", START, || wait::check(may_publish(&two, &other_key), "it is taken"));
-    assert!(killed.elapsed() < TERM / 2, "given back, not run out: {:?}", killed.elapsed());
+    // The last renewal was ten seconds before the kill at most.
+    assert!(killed.elapsed() < TERM - RENEW, "given back, not run out: {:?}", killed.elapsed());
     let _encoder = publish(&two, "other", &other_key);
     two.pulse.wait_live(&other);
 }
