@@ -257,15 +257,20 @@ def change_password(body, case):
     body["password"] = PASSWORD
 
 
+def setup_totp(body, case):
+    case.headers["Authorization"] = f"Bearer {Person().token()}"
+    body["password"] = PASSWORD
+
+
 def confirm_totp(body, case):
     token = Person().token()
     case.headers["Authorization"] = f"Bearer {token}"
-    body["code"] = code_of(ask("POST", "/v1/auth/totp/setup", None, token)["secret"])
+    body["code"] = code_of(ask("POST", "/v1/auth/totp/setup", {"password": PASSWORD}, token)["secret"])
 
 
 def disable_totp(body, case):
     token = Person().token()
-    code = code_of(ask("POST", "/v1/auth/totp/setup", None, token)["secret"])
+    code = code_of(ask("POST", "/v1/auth/totp/setup", {"password": PASSWORD}, token)["secret"])
     codes = ask("POST", "/v1/auth/totp/confirm", {"code": code}, token)["recovery_codes"]
     case.headers["Authorization"] = f"Bearer {token}"
     body.update(password=PASSWORD, code=codes[0])
@@ -291,6 +296,7 @@ PREPARED = {
     "verify_email": verify_email,
     "reset_password": reset_password,
     "change_password": change_password,
+    "setup_totp": setup_totp,
     "confirm_totp": confirm_totp,
     "disable_totp": disable_totp,
     "accept_invitation": accept_invitation,

@@ -55,13 +55,14 @@ fn authenticator(secret: &Secret, account: Option<&str>) -> Result<Totp, Error> 
     builder.build().map_err(|error| Error::internal(error.to_string()))
 }
 
-/// Begins to set up an authenticator. It counts once a code of it [confirmed](confirm) it.
+/// Begins to set up an authenticator, after the password was checked: who has got hold of an access token alone must not be
+/// able to lock the person out. It counts once a code of it [confirmed](confirm) it.
 ///
 /// # Errors
 ///
 /// [`Error::Refused`] when there is one already.
-pub async fn setup<T: Tx>(tx: &mut T, call: &Call) -> Result<Setup, Error> {
-    let user = super::me(tx, call).await?;
+pub async fn setup<T: Tx>(tx: &mut T, call: &Call, checked: &Checked) -> Result<Setup, Error> {
+    let user = checked.own(tx, call).await?;
     if user.totp_confirmed_at.is_some() {
         return Err(Error::refused(STATE, "There is an authenticator; disable it first."));
     }

@@ -51,7 +51,11 @@ async fn with_authenticator<S: Store>(w: &mut World<S>) -> Somebody {
     let id = w.person("a@example.org").await;
     let session_id = w.tenancy.id(w.now);
     let principal = Principal::User(UserPrincipal { id, session_id, is_admin: false });
-    let setup = write!(w, &principal, |tx, call| totp::setup(tx, call)).unwrap();
+    let checked = checked(w).await;
+    let other = w.user("b@example.org").await;
+    let stolen = write!(w, &other, [checked] | tx, call | totp::setup(tx, call, &checked));
+    assert!(matches!(stolen, Err(Error::Unauthenticated)));
+    let setup = write!(w, &principal, [checked] | tx, call | totp::setup(tx, call, &checked)).unwrap();
     login(w, None).await.unwrap();
     let authenticator = totp_rs::Totp::from_url(setup.uri.expose_str().unwrap()).unwrap();
     let mut somebody = Somebody { principal, authenticator, recovery: Vec::new() };
@@ -70,7 +74,8 @@ async fn a_code_is_asked_for_once_it_was_confirmed<S: Store>(mut w: World<S>) {
     assert!(matches!(login(&w, None).await, Err(Error::SecondFactor)));
     assert!(matches!(login(&w, Some("12345")).await, Err(Error::SecondFactor)));
     login(&w, Some(&somebody.code(&w))).await.unwrap();
-    let again = write!(w, &somebody.principal, |tx, call| totp::setup(tx, call));
+    let checked = checked(&w).await;
+    let again = write!(w, &somebody.principal, [checked] | tx, call | totp::setup(tx, call, &checked));
     assert!(refused(&again.unwrap_err(), STATE), "what is there cannot be replaced unseen");
 }
 
@@ -98,7 +103,7 @@ async fn it_is_disabled_by_password_and_code<S: Store>(mut w: World<S>) {
     let wrong = write!(w, &somebody.principal, [checked] | tx, call | totp::disable(tx, call, &checked, "0"));
     assert!(matches!(wrong, Err(Error::SecondFactor)));
     let code = somebody.code(&w);
-    let other = w.user("b@example.org").await;
+    let other = w.user("c@example.org").await;
     let stolen = write!(w, &other, [checked, code] | tx, call | totp::disable(tx, call, &checked, &code));
     assert!(matches!(stolen, Err(Error::Unauthenticated)));
     write!(w, &somebody.principal, [checked, code] | tx, call | totp::disable(tx, call, &checked, &code))

@@ -26,6 +26,14 @@ struct TotpSetup {
     uri: String,
 }
 
+/// The password.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct SetupTotp {
+    #[schema(value_type = String, format = "password")]
+    password: Secret,
+}
+
 /// A code of the authenticator.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -58,15 +66,18 @@ fn text(secret: &Secret) -> String {
 
 /// Begin to set up an authenticator
 #[utoipa::path(post, path = "/v1/auth/totp/setup", operation_id = "setup_totp", tag = "accounts",
-    responses((status = 200, body = TotpSetup)))]
-async fn setup(ctx: Context) -> Result<Response, Failure> {
-    ctx.change(StatusCode::OK, (), |tx, call, ()| {
+    request_body = SetupTotp, responses((status = 200, body = TotpSetup)))]
+async fn setup(ctx: Context, Input(input): Input<SetupTotp>) -> Result<Response, Failure> {
+    let (checked, counted) = super::check_own_password(&ctx, input.password).await?;
+    let answer = ctx.change(StatusCode::OK, checked, |tx, call, checked| {
         Box::pin(async move {
-            let setup = totp::setup(tx, call).await?;
+            let setup = totp::setup(tx, call, checked).await?;
             Ok(TotpSetup { secret: text(&setup.secret), uri: text(&setup.uri) })
         })
-    })
-    .await
+    });
+    let answer = answer.await;
+    super::settle(counted, &answer);
+    answer
 }
 
 /// Turn the second factor on

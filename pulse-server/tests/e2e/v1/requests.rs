@@ -71,7 +71,7 @@ pub(super) const REQUESTS: &[Request] = &[
     row("read_me", "GET", "/v1/auth/me", None, Self_),
     row("update_me", "PATCH", "/v1/auth/me", Some(r#"{"name":"Other"}"#), Self_),
     special("change_password", "POST", "/v1/auth/password/change", Some(r#"{"password":"x","new_password":"y"}"#), Self_),
-    special("setup_totp", "POST", "/v1/auth/totp/setup", None, Self_),
+    special("setup_totp", "POST", "/v1/auth/totp/setup", Some(r#"{"password":"x"}"#), Self_),
     special("confirm_totp", "POST", "/v1/auth/totp/confirm", Some(r#"{"code":"1"}"#), Self_),
     special("disable_totp", "POST", "/v1/auth/totp/disable", Some(r#"{"password":"x","code":"1"}"#), Self_),
     row("list_organizations", "GET", "/v1/organizations", None, Self_),

@@ -23,7 +23,9 @@ fn a_second_factor_is_set_up_asked_for_replaced_by_recovery_codes_and_turned_off
     let rig = Rig::start();
     let person = rig.person(EMAIL);
     let post = |path: &str, body: &Value, status: u16| rig.done(&person, "POST", path, body, status);
-    let secret = post("/v1/auth/totp/setup", &Value::Null, 200);
+    post("/v1/auth/totp/setup", &json!({"password": "not the password"}), 400);
+    let own = json!({"password": PASSWORD});
+    let secret = post("/v1/auth/totp/setup", &own, 200);
     assert!(text(&secret["uri"]).starts_with("otpauth://totp/"), "{secret}");
     let secret = text(&secret["secret"]).to_owned();
     // Until a code has shown that the authenticator has it, nothing is asked for.
@@ -34,7 +36,7 @@ fn a_second_factor_is_set_up_asked_for_replaced_by_recovery_codes_and_turned_off
     let recovery: Vec<&str> = recovery.as_array().unwrap().iter().map(text).collect();
     assert_eq!(recovery.len(), 10);
     assert_eq!(rig.get(&person, "/v1/auth/me")["totp_enabled"], true);
-    post("/v1/auth/totp/setup", &Value::Null, 409);
+    post("/v1/auth/totp/setup", &own, 409);
 
     let (status, refused) = log_in(&rig, None);
     assert_eq!((status, &refused["code"]), (401, &json!("second_factor_required")), "{refused}");
