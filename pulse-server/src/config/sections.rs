@@ -309,7 +309,8 @@ settings! {
         /// Refused publishers and players of one address, or of one IPv6 network of 64 bits, whose answer is being delayed (1 to 2 s,
         /// against guessing of keys). Beyond it they are disconnected without an answer.
         pending_rejections_per_address: usize = 64, 1..=10_000, Live;
-        /// HLS sessions of tenants' streams that one address, or one IPv6 network of 64 bits, may open a minute.
+        /// HLS sessions of tenants' streams that one address, or one IPv6 network of 64 bits, may open a minute. All networks of one of
+        /// 48 bits may open ten times as many.
         sessions_per_address: u64 = 3_000, 1..=10_000_000, Restart;
         /// Most bytes of a stream that are kept for its RTMP and FLV players; also bounds what a joining player gets first.
         ring_bytes: usize = 16 << 20, (1 << 20)..=(1 << 30), NewLives;

@@ -25,7 +25,8 @@ use revoked::Revoked;
 use rooms::{Room, Rooms};
 use session::{Session, Slot};
 
-/// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it nobody new is admitted.
+/// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it those are forgotten that were opened and never
+/// used, so that whoever only opens some keeps nobody out; and when all are used, nobody new is admitted.
 pub(super) const MAX_SESSIONS: usize = 262_144;
 /// How long a handle lasts where the grant does not say.
 pub(super) const LIFETIME: Duration = Duration::from_secs(12 * 3600);
@@ -37,6 +38,8 @@ pub struct Sessions {
     rooms: Rooms,
     /// How many sessions there are.
     taken: Arc<AtomicUsize>,
+    /// How many there may be: [`MAX_SESSIONS`].
+    most: usize,
     revoked: Mutex<Revoked>,
 }
 
@@ -88,6 +91,7 @@ impl Sessions {
             started: Instant::now(),
             rooms: Rooms::default(),
             taken: Arc::default(),
+            most: MAX_SESSIONS,
             revoked: Mutex::default(),
         }
     }
@@ -95,7 +99,7 @@ impl Sessions {
     /// Opens a session on a grant and returns its handle.
     ///
     /// # Errors
-    /// [`Full`] beyond [`MAX_SESSIONS`].
+    /// [`Full`] beyond [`MAX_SESSIONS`] that are used.
     pub fn mint(&self, grant: Grant, id: [u8; 8]) -> Result<Handle, Full> {
         let opened = unix_now();
         let lifetime = grant.limits.expires_in.unwrap_or(LIFETIME);
@@ -107,11 +111,10 @@ impl Sessions {
             renditions: grant.limits.renditions,
         };
         let signed = self.signer.sign(&grant.stream, &fields);
-        let slot = Slot::take(&self.taken, MAX_SESSIONS).ok_or(Full)?;
+        let slot = self.slot().ok_or(Full)?;
         let stream = grant.stream.clone();
         self.rooms.within(&stream, |room, table| {
-            let session = self.session(signed, &fields, grant, room, Some(slot));
-            table.sessions.insert(id, Arc::new(session));
+            table.open(id, self.session(signed, &fields, grant, room, Some(slot)));
         });
         Ok(Handle::of(&signed))
     }
@@ -137,7 +140,7 @@ impl Sessions {
     pub fn adopt(&self, unknown: &Unknown, grant: Grant, playlist: bool) -> Result<Renditions, Refused> {
         let Unknown { signed, fields } = unknown;
         // Beyond the limit it is served without being known: it was admitted once.
-        let slot = Slot::take(&self.taken, MAX_SESSIONS);
+        let slot = self.slot();
         let stream = grant.stream.clone();
         let session = self.rooms.within(&stream, |room, table| {
             // Under the lock: whoever is revoked from here on is found in the table.
@@ -177,10 +180,17 @@ impl Sessions {
         }
         session.place.take().map_err(Refused::NoSeat)?;
         session.last_seen.store(self.clock_ms(), Ordering::Relaxed);
+        session.make_use();
         if playlist {
             session.count();
         }
         Ok(session.renditions)
+    }
+
+    /// Room for one more session.
+    fn slot(&self) -> Option<Slot> {
+        let free = || Slot::take(&self.taken, self.most);
+        free().or_else(|| self.rooms.make_room().then(free).flatten())
     }
 
     fn session(
@@ -191,7 +201,7 @@ impl Sessions {
         room: &Room,
         slot: Option<Slot>,
     ) -> Session {
-        let session = Session::new(signed, fields, grant, room.counter(), slot);
+        let session = Session::new(signed, fields, grant, room.tally(), slot);
         session.last_seen.store(self.clock_ms(), Ordering::Relaxed);
         session
     }
@@ -386,6 +396,38 @@ mod tests {
         sessions.revoke(&Revocation::AllBut(Arc::new([stream("other")].into())));
         assert_eq!(ask(&sessions, "other", kept.as_str()), Ok(()));
         assert_eq!(sessions.taken.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn sessions_that_are_only_opened_keep_nobody_out_and_come_back_when_they_are_used() {
+        let sessions = Sessions { most: 200, ..Sessions::new(KEY) };
+        let watching = mint(&sessions, "other", 250);
+        ask(&sessions, "other", watching.as_str()).unwrap();
+        let opened: Vec<_> = (0..199).map(|id| mint(&sessions, "show", id)).collect();
+        // One whose plan has room, while somebody fills the table.
+        let newcomer = mint(&sessions, "third", 251);
+        assert!(sessions.taken.load(Ordering::Relaxed) <= 200);
+        for (name, handle) in [("other", &watching), ("third", &newcomer)] {
+            let known = sessions.check(&stream(name), handle.as_str(), true);
+            assert!(matches!(known, Ok(Checked::Known(_))), "{name} is known");
+        }
+        let first = sessions.check(&stream("show"), opened[0].as_str(), true);
+        assert!(matches!(first, Ok(Checked::Unknown(_))), "the oldest went");
+        let last = sessions.check(&stream("show"), opened[198].as_str(), true);
+        assert!(matches!(last, Ok(Checked::Known(_))), "the newest did not");
+        assert_eq!(ask(&sessions, "show", opened[0].as_str()), Ok(()));
+        assert!(sessions.taken.load(Ordering::Relaxed) <= 200);
+    }
+
+    #[test]
+    fn a_table_of_sessions_that_are_all_used_takes_nobody_more() {
+        let sessions = Sessions { most: 10, ..Sessions::new(KEY) };
+        let handles: Vec<_> = (0..10).map(|id| mint(&sessions, "show", id)).collect();
+        handles.iter().for_each(|handle| ask(&sessions, "show", handle.as_str()).unwrap());
+        assert_eq!(sessions.mint(grant("other"), [99; 8]).err(), Some(Full));
+        assert_eq!(sessions.viewers_of(&stream("show")), 10);
+        sessions.revoke(&Revocation::Stream(stream("show")));
+        assert!(sessions.mint(grant("other"), [99; 8]).is_ok());
     }
 
     #[test]

@@ -1,11 +1,14 @@
 //! Sessions by stream, each stream behind a lock of its own: who revokes, counts or sweeps one holds up nobody else's viewers.
 
-use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::{HashMap, VecDeque};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
-use super::session::Session;
+use super::session::{Session, Tally};
 use crate::stream_id::StreamId;
+
+/// Sessions that are forgotten at once when there is no more room: so many newcomers need not look for some again.
+const MADE_ROOM: usize = 64;
 
 /// What a session is known by.
 pub(super) type SessionId = [u8; 8];
@@ -18,13 +21,14 @@ pub(super) struct Rooms(RwLock<HashMap<StreamId, Arc<Room>>>);
 #[derive(Default)]
 pub(super) struct Room {
     table: Mutex<Table>,
-    /// Of them, those that count as viewers.
-    viewers: Arc<AtomicUsize>,
+    tally: Arc<Tally>,
 }
 
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) sessions: HashMap<SessionId, Arc<Session>>,
+    /// Those that were opened and not used when they were looked at last, the oldest first.
+    unused: VecDeque<SessionId>,
     /// It was empty, and is about to be removed: nothing is put in.
     closed: bool,
 }
@@ -63,6 +67,7 @@ impl Rooms {
     ) {
         let mut table = room.table();
         let out: Vec<_> = table.sessions.extract_if(|_, session| gone(session)).collect();
+        table.sort_out();
         table.closed |= table.sessions.is_empty();
         let closed = table.closed;
         drop(table);
@@ -70,6 +75,17 @@ impl Rooms {
             self.remove(stream, room);
         }
         drop(out);
+    }
+
+    /// Forgets some sessions that were opened and never used, the oldest of the stream that has most of them; whether there were any.
+    /// Whoever has one and comes is admitted again.
+    pub(super) fn make_room(&self) -> bool {
+        let rooms = self.read();
+        let most = rooms.values().max_by_key(|room| room.unused()).filter(|room| room.unused() > 0);
+        let Some(room) = most.map(Arc::clone) else { return false };
+        drop(rooms);
+        let out = room.table().take_unused(MADE_ROOM);
+        !out.is_empty()
     }
 
     fn remove(&self, stream: &StreamId, closed: &Arc<Room>) {
@@ -88,6 +104,32 @@ impl Rooms {
     }
 }
 
+impl Table {
+    /// Puts in a session that is new.
+    pub(super) fn open(&mut self, id: SessionId, session: Session) {
+        self.sessions.insert(id, Arc::new(session));
+        self.unused.push_back(id);
+    }
+
+    fn take_unused(&mut self, most: usize) -> Vec<Arc<Session>> {
+        let mut out = Vec::new();
+        while out.len() < most
+            && let Some(id) = self.unused.pop_front()
+        {
+            if self.sessions.get(&id).is_some_and(|session| !session.is_used()) {
+                out.extend(self.sessions.remove(&id));
+            }
+        }
+        out
+    }
+
+    /// Those that were used or are gone are not among the unused.
+    fn sort_out(&mut self) {
+        let Self { sessions, unused, .. } = self;
+        unused.retain(|id| sessions.get(id).is_some_and(|session| !session.is_used()));
+    }
+}
+
 impl Room {
     /// A session of this stream.
     pub(super) fn get(&self, id: SessionId) -> Option<Arc<Session>> {
@@ -96,12 +138,16 @@ impl Room {
 
     /// How many of its sessions count as viewers.
     pub(super) fn viewers(&self) -> usize {
-        self.viewers.load(Ordering::Relaxed)
+        self.tally.viewers.load(Ordering::Relaxed)
+    }
+
+    fn unused(&self) -> usize {
+        self.tally.unused.load(Ordering::Relaxed)
     }
 
     /// What its sessions are counted by.
-    pub(super) fn counter(&self) -> Arc<AtomicUsize> {
-        Arc::clone(&self.viewers)
+    pub(super) fn tally(&self) -> Arc<Tally> {
+        Arc::clone(&self.tally)
     }
 
     pub(super) fn table(&self) -> MutexGuard<'_, Table> {

@@ -8,6 +8,15 @@ use hls_packager::Renditions;
 use super::handle::{Fields, Signed};
 use crate::authority::{Denied, Grant, Guard, Seat, Terms};
 
+/// What is counted of a stream's sessions.
+#[derive(Debug, Default)]
+pub(super) struct Tally {
+    /// Those that have asked for a media playlist.
+    pub(super) viewers: AtomicUsize,
+    /// Those that were opened and never used.
+    pub(super) unused: AtomicUsize,
+}
+
 /// A viewer's session.
 pub(super) struct Session {
     pub(super) signed: Signed,
@@ -18,8 +27,9 @@ pub(super) struct Session {
     pub(super) last_seen: AtomicU64,
     /// Whether it has asked for a media playlist, and so counts as a viewer.
     counted: AtomicBool,
-    /// The viewers of its stream.
-    viewers: Arc<AtomicUsize>,
+    /// Whether it has asked for anything.
+    used: AtomicBool,
+    tally: Arc<Tally>,
     pub(super) place: Place,
     /// `None` for one that is served without being known.
     _slot: Option<Slot>,
@@ -27,14 +37,15 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// Of a grant, among these viewers.
+    /// Of a grant, counted here; not used yet.
     pub(super) fn new(
         signed: Signed,
         fields: &Fields,
         grant: Grant,
-        viewers: Arc<AtomicUsize>,
+        tally: Arc<Tally>,
         slot: Option<Slot>,
     ) -> Self {
+        tally.unused.fetch_add(1, Ordering::Relaxed);
         Self {
             signed,
             terms: fields.terms,
@@ -42,7 +53,8 @@ impl Session {
             renditions: fields.renditions,
             last_seen: AtomicU64::default(),
             counted: AtomicBool::new(false),
-            viewers,
+            used: AtomicBool::new(false),
+            tally,
             place: Place::new(grant.seat),
             _slot: slot,
             _guard: grant.guard,
@@ -52,15 +64,29 @@ impl Session {
     /// From here on it counts as a viewer.
     pub(super) fn count(&self) {
         if !self.counted.load(Ordering::Relaxed) && !self.counted.swap(true, Ordering::Relaxed) {
-            self.viewers.fetch_add(1, Ordering::Relaxed);
+            self.tally.viewers.fetch_add(1, Ordering::Relaxed);
         }
+    }
+
+    /// It asks for something.
+    pub(super) fn make_use(&self) {
+        if !self.is_used() && !self.used.swap(true, Ordering::Relaxed) {
+            self.tally.unused.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn is_used(&self) -> bool {
+        self.used.load(Ordering::Relaxed)
     }
 }
 
 impl Drop for Session {
     fn drop(&mut self) {
         if *self.counted.get_mut() {
-            self.viewers.fetch_sub(1, Ordering::Relaxed);
+            self.tally.viewers.fetch_sub(1, Ordering::Relaxed);
+        }
+        if !*self.used.get_mut() {
+            self.tally.unused.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
