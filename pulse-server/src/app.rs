@@ -122,10 +122,7 @@ impl App {
     ///
     /// # Errors
     /// What it says, or that it did not answer in time.
-    pub async fn admit(
-        &self,
-        ask: impl FnOnce(&dyn Authority) -> Decision,
-    ) -> Result<(Grant, Hold), Denied> {
+    pub async fn admit(&self, ask: impl FnOnce(&dyn Authority) -> Decision) -> Result<(Grant, Hold), Denied> {
         let asked = self.grants.ask();
         let decision = ask(&*self.authority);
         let grant = authority::decide(self.authority.patience(), decision).await?;
