@@ -130,7 +130,12 @@ impl Leases {
         let (leases, api, id, number) = (Arc::clone(self), Arc::clone(api), leased.id, leased.number);
         tokio::spawn(async move {
             let _turn = leases.turn(id).lock().await;
-            let taken = leases.write(&api, id, key_id, takeover).await;
+            // Nobody gives back what is written for somebody who has gone; what is lost is another's.
+            let taken = if leases.is_held(id, number) {
+                leases.write(&api, id, key_id, takeover).await
+            } else {
+                Ok(Taken::Busy)
+            };
             if let Err(late) = answer.send(taken)
                 && refuses(&late)
             {
@@ -325,3 +330,6 @@ impl Shared {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;
