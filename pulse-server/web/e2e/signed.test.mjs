@@ -1,4 +1,4 @@
-// A signed stream in the page: it plays with a token, says why it does not without one, and ends when the token is withdrawn.
+// A signed stream in the page: it plays with a token, says why it does not without one, and ends when the token does or is withdrawn.
 //
 // Started directly (`node e2e/signed.test.mjs`) by a parent that acts on two lines of its standard output:
 //
@@ -10,6 +10,7 @@
 //   PULSE_URL, PULSE_STREAM           the server and a live, signed stream
 //   PULSE_TOKEN, PULSE_OTHER_TOKEN    tokens of two viewers
 //   PULSE_ENDED_TOKEN                 one that has expired
+//   PULSE_SHORT_TOKEN                 one that expires within PULSE_SHORT_S (30), not before the page is open
 //   PULSE_MAX_END_S (5)               from the line until a page has ended and says so; includes what the parent takes to act
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -17,10 +18,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { launch, limit, progress, report, shown, until, watch } from './browser.mjs';
 
 const START_MS = 20_000;
+const END_MS = limit('PULSE_MAX_END_S', 5) * 1000;
 
-test('a signed stream plays with a token, not without one, and ends when it is withdrawn', { timeout: 120_000 }, async () => {
+test('a signed stream plays with a token, not without one, and ends when that does or is withdrawn', { timeout: 180_000 }, async () => {
   const browser = await launch();
   try {
+    const short = await watch(browser, process.env.PULSE_SHORT_TOKEN);
+    await plays(short);
     await refused(await watch(browser), /private/);
     await refused(await watch(browser, process.env.PULSE_ENDED_TOKEN), /link does not open/);
     await refused(await watch(browser, 'no.token.atall'), /link does not open/);
@@ -30,11 +34,12 @@ test('a signed stream plays with a token, not without one, and ends when it is w
     await plays(second);
 
     report('revoke-token');
-    await ends(first);
+    await ends(first, END_MS);
     await plays(second);
     report('revoke-viewer');
-    await ends(second);
-    for (const page of [first, second]) assert.deepEqual(page.problems, []);
+    await ends(second, END_MS);
+    await ends(short, limit('PULSE_SHORT_S', 30) * 1000 + END_MS);
+    for (const page of [first, second, short]) assert.deepEqual(page.problems, []);
   } finally {
     await browser.close();
   }
@@ -63,9 +68,9 @@ async function plays(page) {
 }
 
 /** The picture goes, what was fetched ahead included, and the page says so. */
-async function ends(page) {
+async function ends(page, patienceMs) {
   const asked = Date.now();
-  await until(page, 'withdrawn', ({ state }) => state === 'withdrawn', limit('PULSE_MAX_END_S', 5) * 1000);
+  await until(page, 'withdrawn', ({ state }) => state === 'withdrawn', patienceMs);
   report('ended', { ms: Date.now() - asked });
   const said = await shown(page);
   assert.match(said.title, /access has ended/);

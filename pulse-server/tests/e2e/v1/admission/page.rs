@@ -14,7 +14,7 @@ use crate::v1::rig::text;
 const TOKEN_ENDS: Duration = Duration::from_secs(20);
 
 #[test]
-fn a_signed_stream_plays_in_the_page_with_a_token_and_ends_when_it_is_revoked() {
+fn a_signed_stream_plays_in_the_page_with_a_token_and_ends_when_that_does_or_is_revoked() {
     let _seats = seats::all();
     let mut rig = quick();
     let studio = Studio::open(&rig, "a@example.org");
@@ -27,7 +27,10 @@ fn a_signed_stream_plays_in_the_page_with_a_token_and_ends_when_it_is_revoked() 
         let status = Client::new().ask("HEAD", &url, &[]).status;
         wait::check(status == 403, status.to_string())
     });
+    // Long enough for a browser to start and to open it.
+    let short = studio.token(&rig, &json!({"viewer_id": "v3", "valid_seconds": 30}));
     let tokens = [
+        ("PULSE_SHORT_TOKEN", text(&short["token"])),
         ("PULSE_TOKEN", text(&first["token"])),
         ("PULSE_OTHER_TOKEN", text(&second["token"])),
         ("PULSE_ENDED_TOKEN", text(&ended["token"])),
