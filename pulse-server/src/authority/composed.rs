@@ -48,7 +48,7 @@ impl Authority for Composed {
         let (tenants, configured) = (Arc::clone(&self.tenants), Arc::clone(&self.configured));
         Box::pin(async move {
             let bound = match tenants.bound(&ask.app).await {
-                // Whose the name is cannot be known; who is asked for nothing but a name for the stream is not kept out by that.
+                // Whose the application is cannot be known; who is asked for nothing but a name for the stream is not kept out by that.
                 Err(unknown)
                     if unknown.code == DeniedCode::Unavailable
                         && !names_stream

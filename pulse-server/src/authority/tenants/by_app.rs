@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use platform_core::{ProjectId, WallTime};
-use tenancy::admission::{Publishing, Tenant};
+use tenancy::admission::{Publishing, Refused};
 use tenancy::app::App;
 use tenancy::hook::HookEvent;
 use tenancy::{Error, StreamId, stream};
@@ -15,27 +15,16 @@ use super::publish::{busy, soon};
 use super::{Shared, denied, refused};
 use crate::authority::{Denied, DeniedCode, Grant, Publish, TIMEOUT, decide};
 
-/// An application name that is bound, and the project that it is bound to.
-pub(crate) struct Bound {
-    app: Arc<App>,
-    tenant: Arc<Tenant>,
-}
-
 impl Shared {
     /// To what an application name is bound; `None` when it is not. All names that are bound are in memory, so that none that an
     /// encoder makes up is a question to the database.
-    pub(super) async fn bound(&self, name: &str, now: WallTime) -> Result<Option<Bound>, Denied> {
+    pub(super) async fn bound(&self, name: &str, now: WallTime) -> Result<Option<Arc<App>>, Denied> {
         let bound = decide(TIMEOUT, async {
-            let app = match self.app(name, now).await {
-                Ok(app) => app,
-                Err(Error::NotFound) => return Ok(None),
-                Err(error) => return Err(refused(&error.into())),
-            };
-            let (api, project_id) = (Arc::clone(&self.api), app.project_id);
-            let tenant =
-                detached(async move { api.cache.tenant(&api.db, api.tenancy.keys(), project_id, now).await });
-            let tenant = tenant.await.map_err(|error| refused(&error.into()))?;
-            Ok(Some(Bound { app, tenant }))
+            match self.app(name, now).await {
+                Ok(app) => Ok(Some(app)),
+                Err(Error::NotFound) => Ok(None),
+                Err(error) => Err(refused(&error.into())),
+            }
         });
         bound.await
     }
@@ -54,10 +43,14 @@ impl Shared {
     pub(super) async fn publish_by_app(
         self: Arc<Self>,
         ask: &Publish,
-        bound: Bound,
+        app: Arc<App>,
         now: WallTime,
     ) -> Result<Grant, Denied> {
-        let Bound { app, tenant } = bound;
+        let (api, project_id) = (Arc::clone(&self.api), app.project_id);
+        let tenant = detached(async move {
+            api.cache.tenant(&api.db, api.tenancy.keys(), project_id, now).await.map_err(Refused::from)
+        });
+        let tenant = decide(TIMEOUT, async { tenant.await.map_err(|why| refused(&why)) }).await?;
         let name = ask.key.expose();
         let hooked = Hooked { name, stream_id: None, app: &ask.app };
         let asked = self.asked(&tenant, HookEvent::Publish, &hooked, ask.remote, &ask.client);

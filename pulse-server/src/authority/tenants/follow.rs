@@ -25,7 +25,8 @@ const AT_ONCE: usize = 8;
 pub(super) async fn follow(shared: Weak<Shared>, mut changes: Changes) {
     let mut ticks = interval(TICK);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut waiting = Waiting::default();
+    // So that names are known before they are asked for.
+    let mut waiting = Waiting { now: BTreeSet::from([Look::Apps]), ..Waiting::default() };
     let mut under_way = JoinSet::new();
     loop {
         if let Some(shared) = shared.upgrade() {
@@ -58,9 +59,11 @@ enum Look {
     Lease(StreamId),
     /// What is known of the stream.
     Stream(StreamId),
+    /// Which application names are bound: known before an encoder asks, should the database be away then.
+    Apps,
 }
 
-/// What has to be looked at: streams in use, so there is no more than that.
+/// What has to be looked at: streams in use and the application names, so there is no more than that.
 #[derive(Default)]
 struct Waiting {
     now: BTreeSet<Look>,
@@ -79,6 +82,7 @@ impl Waiting {
                 match concerns(&entity) {
                     Some(Affected::Lease(id)) => drop(self.now.insert(Look::Lease(id))),
                     Some(affected) => {
+                        self.now.extend(matches!(affected, Affected::App(_)).then_some(Look::Apps));
                         self.now.extend(shared.active.concerned(&affected).into_iter().map(Look::Stream));
                     }
                     None => {}
@@ -86,7 +90,7 @@ impl Waiting {
             }
             _ => {
                 shared.api.cache.doubt(SystemTime::now().into());
-                self.now.extend(shared.active.all().into_iter().map(Look::Stream));
+                self.now.extend(shared.active.all().into_iter().map(Look::Stream).chain([Look::Apps]));
             }
         }
     }
@@ -119,6 +123,15 @@ impl Shared {
         match look {
             Look::Stream(id) => self.look_again(id).await,
             Look::Lease(id) => self.look_at_lease(id).await,
+            Look::Apps => self.load_apps().await,
+        }
+    }
+
+    async fn load_apps(&self) -> Result<(), Error> {
+        // No name is empty; they are known together.
+        match self.api.cache.app(&self.api.db, "", SystemTime::now().into()).await {
+            Ok(_) | Err(Error::NotFound) => Ok(()),
+            Err(error) => Err(error),
         }
     }
 

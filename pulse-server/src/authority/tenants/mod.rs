@@ -25,6 +25,7 @@ use std::time::{Duration, SystemTime};
 
 use platform_core::sql::{self, Changes};
 use tenancy::admission::Refused;
+use tenancy::app::App as BoundApp;
 use tenancy::lease::Node;
 use tokio::sync::mpsc;
 
@@ -35,7 +36,6 @@ use crate::v1::Api;
 use active::Active;
 use allowance::Allowance;
 use audience::Audience;
-use by_app::Bound;
 use leases::Leases;
 use loads::Loads;
 use minting::Minting;
@@ -82,21 +82,18 @@ impl Tenants {
             minting,
             revoked,
         });
-        // So that names are known before they are asked for. One that is not bound is as good as another.
-        let warm = Arc::clone(&shared);
-        tokio::spawn(async move { warm.app("", SystemTime::now().into()).await });
         tokio::spawn(follow::follow(Arc::downgrade(&shared), changes));
         tokio::spawn(leases::keep(Arc::downgrade(&shared), news));
         Ok(Self { shared, revocations: Mutex::new(Some(revocations)) })
     }
 
     /// To what an RTMP application name is bound; `None` when it is not.
-    pub(super) async fn bound(&self, app: &str) -> Result<Option<Bound>, Denied> {
+    pub(super) async fn bound(&self, app: &str) -> Result<Option<Arc<BoundApp>>, Denied> {
         self.shared.bound(app, SystemTime::now().into()).await
     }
 
     /// Decides on a publisher by the hook of the project to which its application is bound.
-    pub(super) async fn publish_by_app(&self, ask: &Publish, bound: Bound) -> Result<Grant, Denied> {
+    pub(super) async fn publish_by_app(&self, ask: &Publish, bound: Arc<BoundApp>) -> Result<Grant, Denied> {
         Arc::clone(&self.shared).publish_by_app(ask, bound, SystemTime::now().into()).await
     }
 

@@ -14,7 +14,7 @@ use crate::support::play::Play;
 use crate::support::process::Process;
 use crate::support::server::Setup;
 use crate::support::{seats, wait};
-use crate::v1::rig::{LOOSE, Rig, text};
+use crate::v1::rig::{LOOSE, Rig, Tenant, text};
 
 /// A server that knows within this that its database is away.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -173,4 +173,32 @@ fn an_open_server_takes_any_name_for_a_stream_without_its_database_too() {
     // What has the form of a tenant's is not anybody's to take.
     let mut refused = publish("live", &format!("str_{}", "0".repeat(26)));
     wait::until("a tenant's stream to be refused", PATIENCE, || refused.exited().ok_or("it publishes"));
+}
+
+#[test]
+fn an_open_server_does_not_take_a_projects_application_for_nobodys_without_its_database() {
+    let _seats = seats::some();
+    let postgres = Postgres::own();
+    let database = postgres.database();
+    let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
+    let section = format!("[database]\nurl = {:?}\n{LOOSE}", url.expose_str().unwrap());
+    let rig = Rig::with(Setup::new().open().section(&section));
+    let operator = rig.operator("op@example.org");
+    let tenant = Tenant::create(&rig, "a@example.org");
+    let app = json!({"name": "relay", "project_id": tenant.project, "allow_rename": false});
+    rig.post(&operator, "/v1/admin/apps", &app);
+    let publish = |app: &str, name: &str| {
+        let url = format!("rtmp://{}/{app}/{name}", rig.pulse.rtmp_address());
+        Feed::new().publish(name, rig.pulse.stage().path(), &url)
+    };
+    // It asks what is bound, and the project is asked about by nobody.
+    let _before = publish("live", "before");
+    rig.pulse.wait_live("before");
+    postgres.stop();
+    let mut refused = publish("relay", "of-the-project");
+    wait::until("the project's application to be refused", PATIENCE, || {
+        refused.exited().ok_or("it publishes")
+    });
+    let _after = publish("live", "after");
+    rig.pulse.wait_live("after");
 }
