@@ -1,4 +1,4 @@
-//! The live path's own bars over a tenant's streams: one that everybody may play, and one for which everybody has a token, in turn.
+//! The live path's own bars over a tenant's streams: one that everybody may play, and one for which everybody has a token, at once.
 
 use std::path::Path;
 use std::time::Duration;
