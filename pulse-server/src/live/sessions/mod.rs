@@ -5,6 +5,7 @@
 //! look-up.
 
 mod handle;
+mod index;
 mod revoked;
 mod rooms;
 mod session;
@@ -25,7 +26,7 @@ use revoked::Revoked;
 use rooms::{Room, Rooms};
 use session::{Session, Slot};
 
-/// Sessions known at once; a record takes about 300 bytes, so 75 MiB at worst. Beyond it those are forgotten that were opened and never
+/// Sessions known at once; a record takes about 400 bytes, so 100 MiB at worst. Beyond it those are forgotten that were opened and never
 /// used, so that whoever only opens some keeps nobody out; and when all are used, nobody new is admitted.
 pub(super) const MAX_SESSIONS: usize = 262_144;
 /// How long a handle lasts where the grant does not say.
@@ -114,7 +115,7 @@ impl Sessions {
         let slot = self.slot().ok_or(Full)?;
         let stream = grant.stream.clone();
         self.rooms.within(&stream, |room, table| {
-            table.open(id, self.session(signed, &fields, grant, room, Some(slot)));
+            self.rooms.open(table, id, self.session(signed, &fields, grant, room, Some(slot)));
         });
         Ok(Handle::of(&signed))
     }
@@ -125,9 +126,10 @@ impl Sessions {
     /// [`Refused`] says why it does not open the stream.
     pub fn check(&self, stream: &StreamId, handle: &str, playlist: bool) -> Result<Checked, Refused> {
         let signed = handle::decode(handle).ok_or(Refused::Forged)?;
-        let room = self.rooms.find(stream);
-        let known = room.and_then(|room| room.get(handle::claimed_id(&signed)));
-        match known.filter(|session| handle::equal(&session.signed, &signed)) {
+        let known = self.rooms.get(handle::claimed_id(&signed));
+        let genuine =
+            |session: &Arc<Session>| handle::equal(&session.signed, &signed) && session.stream == *stream;
+        match known.filter(genuine) {
             Some(session) => self.see(&session, playlist).map(Checked::Known),
             None => self.open(stream, signed).map(Checked::Unknown),
         }
@@ -154,7 +156,7 @@ impl Sessions {
             let known = slot.is_some();
             let session = Arc::new(self.session(*signed, fields, grant, room, slot));
             if known {
-                table.sessions.insert(fields.id, Arc::clone(&session));
+                self.rooms.put(table, fields.id, Arc::clone(&session));
             }
             Ok(session)
         })?;
@@ -391,6 +393,7 @@ mod tests {
         assert_eq!(sessions.viewers(), HashMap::from([(stream("other"), 1)]));
         assert_eq!(sessions.taken.load(Ordering::Relaxed), 1);
         assert!(sessions.rooms.find(&stream("show")).is_none(), "a room without sessions");
+        assert!((0..100).all(|id| sessions.rooms.get([id; 8]).is_none()));
         sessions.mint(Grant::new(stream("show"), Terms::viewer(Credential(8).into())), [1; 8]).unwrap();
         assert_eq!(sessions.taken.load(Ordering::Relaxed), 2);
         sessions.revoke(&Revocation::AllBut(Arc::new([stream("other")].into())));

@@ -4,18 +4,21 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
+use super::index::{Index, SessionId};
 use super::session::{Session, Tally};
 use crate::stream_id::StreamId;
 
 /// Sessions that are forgotten at once when there is no more room: so many newcomers need not look for some again.
 const MADE_ROOM: usize = 64;
 
-/// What a session is known by.
-pub(super) type SessionId = [u8; 8];
-
-/// The rooms of all streams that have sessions. The lock of all is held to find one, to add one, to remove an empty one.
+/// The rooms of all streams that have sessions, and all sessions by id: one that is known is in both.
 #[derive(Default)]
-pub(super) struct Rooms(RwLock<HashMap<StreamId, Arc<Room>>>);
+pub(super) struct Rooms {
+    /// Its lock is held to find a room, to add one, to remove an empty one.
+    by_stream: RwLock<HashMap<StreamId, Arc<Room>>>,
+    /// Changed after the room, or under its lock.
+    by_id: Index,
+}
 
 /// The sessions of one stream.
 #[derive(Default)]
@@ -34,6 +37,11 @@ pub(super) struct Table {
 }
 
 impl Rooms {
+    /// A session.
+    pub(super) fn get(&self, id: SessionId) -> Option<Arc<Session>> {
+        self.by_id.get(id)
+    }
+
     /// The room of a stream; `None` when it has no sessions.
     pub(super) fn find(&self, stream: &StreamId) -> Option<Arc<Room>> {
         self.read().get(stream).map(Arc::clone)
@@ -58,6 +66,18 @@ impl Rooms {
         }
     }
 
+    /// Puts a session into the room of its stream.
+    pub(super) fn put(&self, table: &mut Table, id: SessionId, session: Arc<Session>) {
+        self.by_id.insert(id, Arc::clone(&session));
+        table.sessions.insert(id, session);
+    }
+
+    /// Puts one in that is new.
+    pub(super) fn open(&self, table: &mut Table, id: SessionId, session: Session) {
+        self.put(table, id, Arc::new(session));
+        table.unused.push_back(id);
+    }
+
     /// Takes out of a room those of whom `gone` holds. They are dropped after the lock: with them go their places.
     pub(super) fn take_out(
         &self,
@@ -74,7 +94,13 @@ impl Rooms {
         if closed {
             self.remove(stream, room);
         }
-        drop(out);
+        self.forget(out);
+    }
+
+    fn forget(&self, gone: Vec<(SessionId, Arc<Session>)>) {
+        for (id, session) in gone {
+            self.by_id.remove(id, &session);
+        }
     }
 
     /// Forgets some sessions that were opened and never used, the oldest of the stream that has most of them; whether there were any.
@@ -85,7 +111,9 @@ impl Rooms {
         let Some(room) = most.map(Arc::clone) else { return false };
         drop(rooms);
         let out = room.table().take_unused(MADE_ROOM);
-        !out.is_empty()
+        let any = !out.is_empty();
+        self.forget(out);
+        any
     }
 
     fn remove(&self, stream: &StreamId, closed: &Arc<Room>) {
@@ -96,28 +124,22 @@ impl Rooms {
     }
 
     fn read(&self) -> RwLockReadGuard<'_, HashMap<StreamId, Arc<Room>>> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner)
+        self.by_stream.read().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn write(&self) -> RwLockWriteGuard<'_, HashMap<StreamId, Arc<Room>>> {
-        self.0.write().unwrap_or_else(PoisonError::into_inner)
+        self.by_stream.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Table {
-    /// Puts in a session that is new.
-    pub(super) fn open(&mut self, id: SessionId, session: Session) {
-        self.sessions.insert(id, Arc::new(session));
-        self.unused.push_back(id);
-    }
-
-    fn take_unused(&mut self, most: usize) -> Vec<Arc<Session>> {
+    fn take_unused(&mut self, most: usize) -> Vec<(SessionId, Arc<Session>)> {
         let mut out = Vec::new();
         while out.len() < most
             && let Some(id) = self.unused.pop_front()
         {
             if self.sessions.get(&id).is_some_and(|session| !session.is_used()) {
-                out.extend(self.sessions.remove(&id));
+                out.extend(self.sessions.remove(&id).map(|session| (id, session)));
             }
         }
         out
@@ -131,11 +153,6 @@ impl Table {
 }
 
 impl Room {
-    /// A session of this stream.
-    pub(super) fn get(&self, id: SessionId) -> Option<Arc<Session>> {
-        self.table().sessions.get(&id).map(Arc::clone)
-    }
-
     /// How many of its sessions count as viewers.
     pub(super) fn viewers(&self) -> usize {
         self.tally.viewers.load(Ordering::Relaxed)

@@ -7,6 +7,7 @@ use hls_packager::Renditions;
 
 use super::handle::{Fields, Signed};
 use crate::authority::{Denied, Grant, Guard, Seat, Terms};
+use crate::stream_id::StreamId;
 
 /// What is counted of a stream's sessions.
 #[derive(Debug, Default)]
@@ -20,6 +21,7 @@ pub(super) struct Tally {
 /// A viewer's session.
 pub(super) struct Session {
     pub(super) signed: Signed,
+    pub(super) stream: StreamId,
     pub(super) terms: Terms,
     pub(super) expires: u32,
     pub(super) renditions: Renditions,
@@ -48,6 +50,7 @@ impl Session {
         tally.unused.fetch_add(1, Ordering::Relaxed);
         Self {
             signed,
+            stream: grant.stream,
             terms: fields.terms,
             expires: fields.expires,
             renditions: fields.renditions,
