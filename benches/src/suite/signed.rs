@@ -22,6 +22,8 @@ const SIGNED: &str = "signed";
 const SESSIONS: &str = "[limits]\nsessions_per_address = 10000000\n";
 /// For RTMP alone, as the rows of the public bars have it.
 const PLAIN: &str = "[hls]\nenabled = false\n";
+/// Who comes before memory is measured: what checks tokens is in memory from the first of them on, and is no later one's.
+const FIRST: &[&str] = &["--count", "20", "--warm", "0", "--seconds", "1"];
 /// The project whose tokens are signed by Ed25519.
 pub(super) const PROJECT: &str = "1";
 
@@ -89,11 +91,25 @@ impl<'a> Stage<'a> {
                 publishers.push(self.publisher(policy)?);
             }
             std::thread::sleep(Duration::from_secs(lives_s));
+            if let Some(first) = load.first().filter(|load| matches!(**load, "play" | "hls")) {
+                self.both(&servers, kind, &[&[*first], FIRST].concat(), false)?;
+            }
         }
+        self.both(&servers, kind, load, lives_s.is_none())
+    }
+
+    /// Runs a load on each of the servers at once.
+    fn both(
+        &self,
+        servers: &[(&str, Server); 2],
+        kind: &str,
+        load: &[&str],
+        publishes: bool,
+    ) -> anyhow::Result<[Value; 2]> {
         let mut tools = Vec::new();
-        for (policy, server) in &servers {
+        for (policy, server) in servers {
             let (publish, url, pid) = (self.urls(policy, "publish"), self.urls(policy, kind), server.pid());
-            let itself = if lives_s.is_none() { vec!["--publish", &publish] } else { Vec::new() };
+            let itself = if publishes { vec!["--publish", &publish] } else { Vec::new() };
             let arguments = [load, &itself, &["--url", &url, "--pid", &pid]].concat();
             tools.push(Tool::spawn(self.context, &arguments)?);
         }
