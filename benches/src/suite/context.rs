@@ -13,7 +13,7 @@ use crate::clip::{Clip, target_dir};
 /// Attempts at a run whose load tool was too busy for it to count.
 const ATTEMPTS: usize = 3;
 /// Runs of two subjects that differ by a few per cent at most.
-const PAIRS: usize = 5;
+pub(super) const PAIRS: usize = 5;
 
 /// The measurements' surroundings.
 pub(super) struct Context {

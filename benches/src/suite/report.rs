@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::process::Command;
 use std::time::Duration;
 
-use super::context::Context;
+use super::context::{Context, PAIRS};
 use super::server::nginx_executable;
 use super::table::Row;
 use crate::clip::target_dir;
@@ -42,7 +42,8 @@ pub(super) fn section(
 ) -> anyhow::Result<String> {
     let (begin, end) = marks(names);
     let mut out = format!("{begin}\n## By themselves: {}\n\n", names.join(", "));
-    let (rounds, busy) = (context.rounds, context.load_before);
+    let is_paired = !context.quick && names.iter().all(|name| name.starts_with("signed-"));
+    let (rounds, busy) = (if is_paired { PAIRS } else { context.rounds }, context.load_before);
     writeln!(
         out,
         "Measured in a session of their own: medians of {rounds} {}, with the lowest and the highest in parentheses. The machine's \
