@@ -33,19 +33,42 @@ impl Cache {
         id: StreamId,
         now: WallTime,
     ) -> Result<Arc<Admission>, Error> {
-        let load = || async move {
-            let mut tx = store.read().await?;
-            let stream = admission::present(&mut tx, id).await?;
-            let project_id = stream.project_id;
-            // It may have to be loaded as well, which needs a connection.
-            drop(tx);
-            // Not what was good only for want of a store: that would pass for new here.
-            let tenant =
-                self.tenants.look_anew(project_id, Tenant::weight, load_tenant(store, keys, project_id));
-            let tenant = tenant.await?;
-            admission::assemble(&mut store.read().await?, stream, tenant, now).await
-        };
+        let load = || self.load_admission(store, keys, id, now);
         self.admissions.look(id, now, Admission::weight, load).await
+    }
+
+    /// The same, but nothing that is in doubt: for whoever asks what has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`]; the store's.
+    pub async fn admission_anew<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        id: StreamId,
+        now: WallTime,
+    ) -> Result<Arc<Admission>, Error> {
+        let load = || self.load_admission(store, keys, id, now);
+        self.admissions.look_anew(id, Admission::weight, load).await
+    }
+
+    async fn load_admission<S: Store>(
+        &self,
+        store: &S,
+        keys: &Keys,
+        id: StreamId,
+        now: WallTime,
+    ) -> Result<Admission, Error> {
+        let mut tx = store.read().await?;
+        let stream = admission::present(&mut tx, id).await?;
+        let project_id = stream.project_id;
+        // It may have to be loaded as well, which needs a connection.
+        drop(tx);
+        // Not what was good only for want of a store: that would pass for new here.
+        let tenant = self.tenants.look_anew(project_id, Tenant::weight, load_tenant(store, keys, project_id));
+        let tenant = tenant.await?;
+        admission::assemble(&mut store.read().await?, stream, tenant, now).await
     }
 
     /// What is known of a stream without asking the store: for when that does not answer. `None` if nothing is, or if it was
@@ -74,6 +97,11 @@ impl Cache {
         self.tenants.look(id, now, Tenant::weight, load_tenant(store, keys, id)).await
     }
 
+    /// The same without asking the store: for when that does not answer. `None` if nothing is.
+    pub fn known_tenant(&self, id: ProjectId, now: WallTime) -> Option<Arc<Tenant>> {
+        self.tenants.peek(&id, now)
+    }
+
     /// To which project an RTMP application name is bound. All names that are bound are known together, so that no other one costs
     /// a question.
     ///
@@ -83,6 +111,16 @@ impl Cache {
     pub async fn app<S: Store>(&self, store: &S, name: &str, now: WallTime) -> Result<Arc<App>, Error> {
         let load = || async move { Apps::load(&mut store.read().await?).await };
         self.apps.look((), now, Apps::weight, load).await?.of_name(name).ok_or(Error::NotFound)
+    }
+
+    /// The same, but nothing that is in doubt: for whoever asks what has changed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotFound`] when it is not; the store's.
+    pub async fn app_anew<S: Store>(&self, store: &S, name: &str) -> Result<Arc<App>, Error> {
+        let load = || async move { Apps::load(&mut store.read().await?).await };
+        self.apps.look_anew((), Apps::weight, load).await?.of_name(name).ok_or(Error::NotFound)
     }
 
     /// The same without asking the store: for when that does not answer. `None` if nothing is known of any name.

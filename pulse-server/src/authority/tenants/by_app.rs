@@ -50,6 +50,7 @@ impl Shared {
         let tenant = detached(async move {
             api.cache.tenant(&api.db, api.tenancy.keys(), project_id, now).await.map_err(Refused::from)
         });
+        let tenant = soon(tenant, || self.api.cache.known_tenant(project_id, now).map(Ok));
         let tenant = decide(TIMEOUT, async { tenant.await.map_err(|why| refused(&why)) }).await?;
         let name = ask.key.expose();
         let hooked = Hooked { name, stream_id: None, app: &ask.app };

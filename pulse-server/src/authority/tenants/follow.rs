@@ -1,6 +1,7 @@
 //! What changes in the store, and what it takes back here.
 
 use std::collections::BTreeSet;
+use std::ops::Bound;
 use std::sync::{Arc, Weak};
 use std::time::{Duration, SystemTime};
 
@@ -70,6 +71,8 @@ struct Waiting {
     /// What the database did not tell, until the next tick.
     later: BTreeSet<Look>,
     under_way: BTreeSet<Look>,
+    /// What was begun last: the next is the one behind it, in a circle, so that nobody's many changes keep others waiting.
+    last: Option<Look>,
 }
 
 impl Waiting {
@@ -97,12 +100,15 @@ impl Waiting {
 
     /// Something that is not being looked at already: what changes meanwhile is looked at afterwards.
     fn next(&self) -> Option<Look> {
-        self.now.difference(&self.under_way).next().copied()
+        let behind = self.last.map_or(Bound::Unbounded, Bound::Excluded);
+        let circle = self.now.range((behind, Bound::Unbounded)).chain(&self.now);
+        circle.copied().find(|look| !self.under_way.contains(look))
     }
 
     fn begin(&mut self, look: Look) {
         self.now.remove(&look);
         self.under_way.insert(look);
+        self.last = Some(look);
     }
 
     /// What the database did not tell waits; what flows goes on meanwhile.
@@ -129,7 +135,7 @@ impl Shared {
 
     async fn load_apps(&self) -> Result<(), Error> {
         // No name is empty; they are known together.
-        match self.api.cache.app(&self.api.db, "", SystemTime::now().into()).await {
+        match self.api.cache.app_anew(&self.api.db, "").await {
             Ok(_) | Err(Error::NotFound) => Ok(()),
             Err(error) => Err(error),
         }
@@ -137,7 +143,9 @@ impl Shared {
 
     async fn look_again(&self, id: StreamId) -> Result<(), Error> {
         let now = WallTime::from(SystemTime::now());
-        let known = match self.api.cache.admission(&self.api.db, self.api.tenancy.keys(), id, now).await {
+        // What was known before the change would be found unchanged.
+        let asked = self.api.cache.admission_anew(&self.api.db, self.api.tenancy.keys(), id, now);
+        let known = match asked.await {
             Ok(admission) => Some(admission),
             Err(Error::NotFound) => None,
             Err(error) => return Err(error),
@@ -145,13 +153,13 @@ impl Shared {
         for revocation in self.active.look_again(id, known.as_ref(), now) {
             self.revoke(revocation).await;
         }
-        self.look_at_apps(id, now).await
+        self.look_at_apps(id).await
     }
 
     /// Whether the names are bound as they were under which a stream is published.
-    async fn look_at_apps(&self, id: StreamId, now: WallTime) -> Result<(), Error> {
+    async fn look_at_apps(&self, id: StreamId) -> Result<(), Error> {
         for app in self.active.apps(id) {
-            let bound = match self.api.cache.app(&self.api.db, &app.name, now).await {
+            let bound = match self.api.cache.app_anew(&self.api.db, &app.name).await {
                 Ok(known) => known.id == app.id,
                 Err(Error::NotFound) => false,
                 Err(error) => return Err(error),
@@ -189,5 +197,20 @@ mod tests {
         assert_eq!(waiting.next(), Some(one));
         waiting.again();
         assert!(waiting.now.contains(&other));
+    }
+
+    #[test]
+    fn what_changes_again_and_again_keeps_nothing_else_waiting() {
+        let [busy, other] = [1, 2].map(|id| Look::Stream(StreamId::from_uuid(id)));
+        let mut waiting = Waiting { now: BTreeSet::from([busy, other, Look::Apps]), ..Waiting::default() };
+        let mut order = Vec::new();
+        for _ in 0..4 {
+            waiting.now.insert(busy);
+            let look = waiting.next().unwrap();
+            waiting.begin(look);
+            waiting.end(look, true);
+            order.push(look);
+        }
+        assert_eq!(order, [busy, other, Look::Apps, busy]);
     }
 }

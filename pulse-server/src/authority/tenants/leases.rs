@@ -44,6 +44,8 @@ struct Held {
 struct Place {
     number: u64,
     guards: usize,
+    /// Whether its lease was written down.
+    written: bool,
 }
 
 /// What has become of a lease.
@@ -130,12 +132,19 @@ impl Leases {
         let (leases, api, id, number) = (Arc::clone(self), Arc::clone(api), leased.id, leased.number);
         tokio::spawn(async move {
             let _turn = leases.turn(id).lock().await;
+            // For whom nobody waits, and who has it already: however often somebody comes, no queue of writes keeps others.
+            if answer.is_closed() && leases.is_written(id, number) {
+                return;
+            }
             // Nobody gives back what is written for somebody who has gone; what is lost is another's.
             let taken = if leases.is_held(id, number) {
                 leases.write(&api, id, key_id, takeover).await
             } else {
                 Ok(Taken::Busy)
             };
+            if taken.is_ok() && !refuses(&taken) {
+                leases.note_written(id, number);
+            }
             if let Err(late) = answer.send(taken)
                 && refuses(&late)
             {
@@ -200,7 +209,7 @@ impl Leases {
         let mut held = self.held();
         held.numbers += 1;
         let number = held.numbers;
-        let place = held.places.entry(id).or_insert(Place { number, guards: 0 });
+        let place = held.places.entry(id).or_insert(Place { number, guards: 0, written: false });
         place.guards += 1;
         let number = place.number;
         drop(held);
@@ -228,6 +237,16 @@ impl Leases {
 
     fn is_held(&self, id: StreamId, number: u64) -> bool {
         self.held().places.get(&id).is_some_and(|place| place.number == number)
+    }
+
+    fn is_written(&self, id: StreamId, number: u64) -> bool {
+        self.held().places.get(&id).is_some_and(|place| place.number == number && place.written)
+    }
+
+    fn note_written(&self, id: StreamId, number: u64) {
+        if let Some(place) = self.held().places.get_mut(&id).filter(|place| place.number == number) {
+            place.written = true;
+        }
     }
 
     fn turn(&self, id: StreamId) -> &Turn<()> {

@@ -141,7 +141,8 @@ impl Authority for Tenants {
 
     /// Each of its own steps has [`TIMEOUT`], a hook what it is given.
     fn patience(&self) -> Duration {
-        TIMEOUT * 2 + tenancy::hook::MAX_TIMEOUT
+        // Whose the application is, who that is, and a place; between them the hook.
+        TIMEOUT * 3 + tenancy::hook::MAX_TIMEOUT
     }
 
     fn revocations(&self) -> mpsc::Receiver<Revocation> {

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 use base64::Engine as _;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use platform_core::WallTime;
+use platform_core::sql::Location;
+use platform_core::testing::Postgres;
 use serde_json::{Value, json};
 use sha2::Sha256;
 
@@ -193,6 +195,32 @@ fn freeing_an_application_name_ends_who_publishes_under_it_and_nobody_else() {
     let mut again = Feed::new().publish("again", rig.pulse.stage().path(), &publish_url(&rig, "show"));
     assert!(!again.wait(PATIENCE).success(), "the name is nobody's");
     by_key.alive().unwrap();
+    rig.pulse.assert_sound();
+}
+
+#[test]
+fn an_application_whose_project_and_stream_are_known_is_published_to_without_the_database() {
+    let _seats = seats::some();
+    let backend = Backend::start();
+    let postgres = Postgres::own();
+    let database = postgres.database();
+    let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
+    let (mut rig, tenant, id) = set_up(&format!("{HERE}[database]\nurl = {:?}\n", url.expose_str().unwrap()));
+    hook(&rig, &tenant, &json!({"url": backend.url("/ok"), "events": ["publish"]}));
+    let first = Feed::new().publish("first", rig.pulse.stage().path(), &publish_url(&rig, &id));
+    until_live(&rig, &tenant, &id);
+    let before = backend.asked("/ok").len();
+    postgres.stop();
+    wait::until("the API to be without its database", PATIENCE, || {
+        let answer = rig.ask(&tenant.key, "GET", "/v1/streams", &Value::Null);
+        wait::check(answer.status == 503, format!("{}: {}", answer.status, answer.text()))
+    });
+    drop(first);
+    let mut again = Feed::new().publish("again", rig.pulse.stage().path(), &publish_url(&rig, &id));
+    wait::until("the hook to be asked again", PATIENCE, || {
+        wait::check(backend.asked("/ok").len() > before, "not yet")
+    });
+    wait::holds_for("the publisher", Duration::from_secs(4), || again.alive());
     rig.pulse.assert_sound();
 }
 

@@ -102,3 +102,20 @@ async fn who_was_let_in_before_the_database_refused_is_told_of() {
         matches!(news.recv().await, Some(News::Refused(of, number)) if of == id && number == here.number)
     );
 }
+
+#[tokio::test]
+async fn a_lease_that_is_written_is_not_written_again_for_those_who_have_gone() {
+    let (api, leases, _news, id) = scene().await;
+    let _here = leases.take(&api, id, None, Takeover::Accept).await.unwrap();
+    // As a renewal will find it; a write would make another one.
+    let work = (leases.node.clone(), id);
+    api.db.write(work, |tx, (node, id)| Box::pin(lease::release(tx, node, *id))).await.unwrap();
+    let turn = leases.turn(id).lock().await;
+    for _ in 0..50 {
+        drop(leases.write_by_itself(&api, &leases.enter(id), None, true));
+    }
+    drop(turn);
+    tokio::task::yield_now().await;
+    drop(leases.turn(id).lock().await);
+    assert_eq!(leased(&api, id).await, 0);
+}
