@@ -23,6 +23,7 @@ mod adversary;
 mod edit;
 mod ready;
 mod samples;
+mod tenant;
 
 // The server's parser of session handles is private to it, and the server is large: what the parser consists of is compiled in here.
 #[expect(dead_code, reason = "grants and revocations are not needed for a handle")]

@@ -9,19 +9,15 @@ use jsonwebtoken::{Algorithm, EncodingKey};
 use platform_core::{Secret, WallTime};
 use tenancy::admission::{self, Admission, Purpose};
 use tenancy::signing_key::{self, Shown, SigningAlgorithm, SigningKeyInput};
-use tenancy::store::memory::{Memory, MemoryTx};
+use tenancy::store::memory::MemoryTx;
 use tenancy::store::{BoxFuture, Store as _};
 use tenancy::stream::{self, StreamInput};
-use tenancy::user::{self, Registration};
-use tenancy::vault::MasterKey;
-use tenancy::{Call, Error, Principal, Tenancy, UserPrincipal, organization, password, project, token};
+use tenancy::user::Registration;
+use tenancy::{Call, Error, token};
 
 use crate::ready::ready;
 use crate::script::Script;
-
-/// The moment of all this, in seconds since 1970; the corpus knows it.
-const NOW_S: i64 = 1_790_000_000;
-const NOW: WallTime = WallTime::from_unix_ms(NOW_S * 1000);
+use crate::tenant::{self, NOW, NOW_S};
 
 /// What stands in claims for the stream, whose id is another in each process.
 const STREAM: &[u8] = b"$STREAM";
@@ -124,17 +120,11 @@ impl World {
     }
 
     async fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let store = Memory::new();
-        let tenancy = Tenancy::open(&store, &MasterKey::generate(), NOW).await?;
-        let operator = tenancy.call(Principal::Operator, NOW);
-        let registration = Registration {
-            email: "a@example.org".to_owned(),
-            name: "A".to_owned(),
-            password: password::hash(&Secret::from("correct horse battery"))?,
-        };
-        let made = store.write((operator.clone(), registration), |tx, (operator, registration)| {
-            make(tx, operator, registration)
-        });
+        let (store, _, operator) = tenant::opened().await?;
+        let made = store
+            .write((operator.clone(), tenant::registration()?), |tx, (operator, registration)| {
+                make(tx, operator, registration)
+            });
         let Made { streams: [one, two], keys } = made.await?;
         let mut tx = store.read().await?;
         let stream = Arc::new(admission::of_stream(&mut tx, operator.keys(), one, NOW).await?);
@@ -154,17 +144,12 @@ fn make<'t>(
     registration: &'t Registration,
 ) -> BoxFuture<'t, Result<Made, Error>> {
     Box::pin(async move {
-        let id = user::create(tx, operator, registration, false).await?.id;
-        let user = UserPrincipal { id, session_id: operator.id(), is_admin: false };
-        let owner = operator.by(Principal::User(user));
-        let organization = organization::create(tx, &owner, "A").await?;
-        let main = project::ProjectInput { name: "A".to_owned(), ..Default::default() };
-        let project = project::create(tx, &owner, organization.id, &main).await?;
-        let one = stream::create(tx, &owner, project.id, &StreamInput::named("A")).await?.stream.id;
-        let two = stream::create(tx, &owner, project.id, &StreamInput::named("B")).await?.stream.id;
+        let (owner, project_id) = tenant::make(tx, operator, registration).await?;
+        let one = stream::create(tx, &owner, project_id, &StreamInput::named("A")).await?.stream.id;
+        let two = stream::create(tx, &owner, project_id, &StreamInput::named("B")).await?.stream.id;
         let input = |algorithm: SigningAlgorithm| SigningKeyInput { name: algorithm.to_string(), algorithm };
-        let ed25519 = signing_key::create(tx, &owner, project.id, &input(SigningAlgorithm::EdDsa)).await?;
-        let hs256 = signing_key::create(tx, &owner, project.id, &input(SigningAlgorithm::Hs256)).await?;
+        let ed25519 = signing_key::create(tx, &owner, project_id, &input(SigningAlgorithm::EdDsa)).await?;
+        let hs256 = signing_key::create(tx, &owner, project_id, &input(SigningAlgorithm::Hs256)).await?;
         Ok(Made { streams: [one, two], keys: [ed25519, hs256] })
     })
 }

@@ -2,23 +2,18 @@
 
 use std::sync::OnceLock;
 
-use platform_core::{ProjectId, Secret, WallTime};
+use platform_core::{ProjectId, Secret};
 use tenancy::api_key::{self, ApiKeyInput, KnownKey};
 use tenancy::signing_key::{self, SigningAlgorithm, SigningKey, SigningKeyInput};
 use tenancy::store::memory::Memory;
 use tenancy::store::{BoxFuture, Store as _, memory::MemoryTx};
 use tenancy::stream::{self, Stream, StreamInput};
 use tenancy::user::{self, Registration};
-use tenancy::vault::MasterKey;
-use tenancy::{
-    Call, Error, Permission, Principal, Tenancy, UserPrincipal, access, organization, password, project,
-    session, stream_key, token,
-};
+use tenancy::{Call, Error, Permission, Principal, access, session, stream_key, token};
 
 use crate::edit::edit;
 use crate::ready::ready;
-
-const NOW: WallTime = WallTime::from_unix_ms(1_790_000_000_000);
+use crate::tenant::{self, EMAIL, NOW};
 
 /// What can be brought.
 #[derive(Clone, Copy)]
@@ -68,22 +63,15 @@ impl World {
     }
 
     async fn new() -> Result<Self, Box<dyn std::error::Error>> {
-        let store = Memory::new();
-        let tenancy = Tenancy::open(&store, &MasterKey::generate(), NOW).await?;
-        let operator = tenancy.call(Principal::Operator, NOW);
-        let word = Secret::from("correct horse battery");
-        let registration = Registration {
-            email: "a@example.org".to_owned(),
-            name: "A".to_owned(),
-            password: password::hash(&word)?,
-        };
-        let made = store.write((operator.clone(), registration), |tx, (operator, registration)| {
-            make(tx, operator, registration)
-        });
+        let (store, tenancy, operator) = tenant::opened().await?;
+        let made = store
+            .write((operator.clone(), tenant::registration()?), |tx, (operator, registration)| {
+                make(tx, operator, registration)
+            });
         let Made { public, api_secret, created, keys } = made.await?;
         let known = api_key::find(&mut store.read().await?, &public).await?.ok_or("the key is there")?;
         let call = tenancy.call(Principal::Anonymous, NOW);
-        let checked = user::attempt(&mut store.read().await?, "a@example.org").await?.check(&word)?;
+        let checked = user::attempt(&mut store.read().await?, EMAIL).await?.check(&tenant::word())?;
         let tokens = store.write((call.clone(), checked), |tx, (call, checked)| {
             Box::pin(session::login(tx, call, checked, None))
         });
@@ -148,20 +136,15 @@ fn make<'t>(
     registration: &'t Registration,
 ) -> BoxFuture<'t, Result<Made, Error>> {
     Box::pin(async move {
-        let id = user::create(tx, operator, registration, false).await?.id;
-        let user = UserPrincipal { id, session_id: operator.id(), is_admin: false };
-        let owner = operator.by(Principal::User(user));
-        let organization = organization::create(tx, &owner, "A").await?;
-        let main = project::ProjectInput { name: "A".to_owned(), ..Default::default() };
-        let project = project::create(tx, &owner, organization.id, &main).await?;
+        let (owner, project_id) = tenant::make(tx, operator, registration).await?;
         let input =
             ApiKeyInput { name: "A".to_owned(), scopes: Permission::scopes().to_vec(), expires_at: None };
-        let key = api_key::create(tx, &owner, project.id, &input).await?;
-        let created = stream::create(tx, &owner, project.id, &StreamInput::named("A")).await?;
+        let key = api_key::create(tx, &owner, project_id, &input).await?;
+        let created = stream::create(tx, &owner, project_id, &StreamInput::named("A")).await?;
         let mut keys = Vec::new();
         for algorithm in [SigningAlgorithm::Hs256, SigningAlgorithm::EdDsa] {
             let input = SigningKeyInput { name: algorithm.to_string(), algorithm };
-            keys.push(signing_key::create(tx, &owner, project.id, &input).await?.key);
+            keys.push(signing_key::create(tx, &owner, project_id, &input).await?.key);
         }
         Ok(Made { public: key.key.public, api_secret: key.secret, created, keys })
     })

@@ -29,9 +29,9 @@ impl Policy {
     }
 }
 
-/// Arguments of `invite`.
+/// A server and one of its tenants.
 #[derive(clap::Args, Clone, Debug)]
-pub struct Args {
+pub struct At {
     /// Address and port of the server.
     #[arg(long)]
     pub server: SocketAddr,
@@ -44,6 +44,26 @@ pub struct Args {
     /// Which of its projects, from 0.
     #[arg(long, default_value_t = 0)]
     pub project: usize,
+}
+
+impl At {
+    /// Connects as the project's backend.
+    ///
+    /// # Errors
+    /// When there is no such project, or nobody listens.
+    pub async fn connect(&self) -> anyhow::Result<Backend> {
+        let catalogue = Catalogue::read(&self.catalogue)?;
+        let project = catalogue.projects.get(self.project).context("no such project")?;
+        Backend::connect(self.server, project).await
+    }
+}
+
+/// Arguments of `invite`.
+#[derive(clap::Args, Clone, Debug)]
+pub struct Args {
+    /// On which server, for whom.
+    #[command(flatten)]
+    pub at: At,
     /// Who may play the stream.
     #[arg(long)]
     pub policy: Policy,
@@ -60,9 +80,7 @@ pub struct Args {
 /// # Errors
 /// When the server refuses, or the folder is not there.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let catalogue = Catalogue::read(&args.catalogue)?;
-    let project = catalogue.projects.get(args.project).context("no such project")?;
-    let mut backend = Backend::connect(args.server, project).await?;
+    let mut backend = args.at.connect().await?;
     let (name, policy) = (args.policy.as_str(), args.policy);
     let invited = backend.stream(&format!("Invited, {name}"), policy).await?;
     let queries = match policy {
@@ -77,7 +95,7 @@ pub async fn run(args: Args) -> anyhow::Result<()> {
         let text = queries.iter().fold(String::new(), |text, query| text + &line(query) + "\n");
         std::fs::write(args.out.join(format!("{name}.{kind}")), text)
     };
-    let (http, rtmp) = (args.server, args.rtmp);
+    let (http, rtmp) = (args.at.server, args.at.rtmp);
     std::fs::write(args.out.join(format!("{name}.publish")), format!("rtmp://{rtmp}/live/{key}\n"))?;
     write("hls", &|query| format!("http://{http}/hls/{stream}/index.m3u8{query}"))?;
     write("rtmp", &|query| format!("rtmp://{rtmp}/play/{stream}{query}"))?;

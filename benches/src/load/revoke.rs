@@ -5,7 +5,6 @@
 
 use std::cell::RefCell;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -17,8 +16,7 @@ use tokio::task::JoinHandle;
 
 use super::blocked::AHEAD;
 use super::join::Connection;
-use crate::api::catalogue::Catalogue;
-use crate::api::invite::Backend;
+use crate::api::invite::{At, Backend};
 use crate::http::client::{Body, Client};
 use crate::http::playlist::{Follower, Position};
 use crate::http::session;
@@ -33,18 +31,9 @@ const PHASE: Duration = Duration::from_millis(173);
 /// Arguments of `revoke`.
 #[derive(clap::Args, Clone, Debug)]
 pub struct Args {
-    /// Address and port of the server.
-    #[arg(long)]
-    pub server: SocketAddr,
-    /// Address and port at which it takes RTMP.
-    #[arg(long)]
-    pub rtmp: SocketAddr,
-    /// What `seed` wrote.
-    #[arg(long)]
-    pub catalogue: PathBuf,
-    /// Which of its projects, from 0.
-    #[arg(long, default_value_t = 0)]
-    pub project: usize,
+    /// On which server, for whom.
+    #[command(flatten)]
+    pub at: At,
     /// The signed stream, which is live.
     #[arg(long)]
     pub stream: String,
@@ -86,9 +75,7 @@ struct Round {
 /// # Errors
 /// When viewers are not admitted, or not cut off.
 pub async fn run(args: Args) -> anyhow::Result<()> {
-    let catalogue = Catalogue::read(&args.catalogue)?;
-    let project = catalogue.projects.get(args.project).context("no such project")?;
-    let mut backend = Backend::connect(args.server, project).await?;
+    let mut backend = args.at.connect().await?;
     let ways = [(Way::Hls, args.hls), (Way::Rtmp, args.rtmp_players), (Way::Flv, args.flv_players)];
     let (mut all, mut last_ms, mut answered_ms) = (Vec::new(), Vec::new(), Vec::new());
     let local = tokio::task::LocalSet::new();
@@ -137,7 +124,7 @@ async fn admit(
     let tokens = backend.tokens(&args.stream, 0..ways.len()).await?;
     let mut viewers = Vec::with_capacity(ways.len());
     for (n, (way, token)) in ways.into_iter().zip(tokens).enumerate() {
-        let (server, rtmp, stream) = (args.server, args.rtmp, args.stream.clone());
+        let (server, rtmp, stream) = (args.at.server, args.at.rtmp, args.stream.clone());
         let round = Rc::clone(round);
         viewers.push(tokio::task::spawn_local(async move {
             let ended = match way {

@@ -115,7 +115,8 @@ impl Sessions {
         let slot = self.slot().ok_or(Full)?;
         let stream = grant.stream.clone();
         self.rooms.within(&stream, |room, table| {
-            self.rooms.open(table, id, self.session(signed, &fields, grant, room, Some(slot)));
+            let session = self.session(signed, &fields, grant, room, Some(slot));
+            self.rooms.put(table, id, Arc::new(session));
         });
         Ok(Handle::of(&signed))
     }

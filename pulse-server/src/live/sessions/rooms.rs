@@ -30,7 +30,7 @@ pub(super) struct Room {
 #[derive(Default)]
 pub(super) struct Table {
     pub(super) sessions: HashMap<SessionId, Arc<Session>>,
-    /// Those that were opened and not used when they were looked at last, the oldest first.
+    /// Those that were put in and not used when they were looked at last, the oldest first.
     unused: VecDeque<SessionId>,
     /// It was empty, and is about to be removed: nothing is put in.
     closed: bool,
@@ -66,15 +66,10 @@ impl Rooms {
         }
     }
 
-    /// Puts a session into the room of its stream.
+    /// Puts a session into the room of its stream. Nobody has used it yet.
     pub(super) fn put(&self, table: &mut Table, id: SessionId, session: Arc<Session>) {
         self.by_id.insert(id, Arc::clone(&session));
         table.sessions.insert(id, session);
-    }
-
-    /// Puts one in that is new.
-    pub(super) fn open(&self, table: &mut Table, id: SessionId, session: Session) {
-        self.put(table, id, Arc::new(session));
         table.unused.push_back(id);
     }
 

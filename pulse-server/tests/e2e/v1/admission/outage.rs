@@ -152,19 +152,27 @@ fn without_a_database_an_operator_may_have_what_is_known_admit_on() {
     scene.assert_closed_to_the_unknown();
 }
 
-#[test]
-fn an_open_server_takes_any_name_for_a_stream_without_its_database_too() {
-    let _seats = seats::some();
+/// An open server, with these settings of its database.
+fn open_server(settings: &str) -> (Postgres, Rig) {
     let postgres = Postgres::own();
     let database = postgres.database();
     let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
-    // Nothing that was known is good.
-    let section = format!("[database]\nurl = {:?}\noutage_grace_s = 0\n{LOOSE}", url.expose_str().unwrap());
+    let section = format!("[database]\nurl = {:?}\n{settings}{LOOSE}", url.expose_str().unwrap());
     let rig = Rig::with(Setup::new().open().section(&section));
-    let publish = |app: &str, name: &str| {
-        let url = format!("rtmp://{}/{app}/{name}", rig.pulse.rtmp_address());
-        Feed::new().publish(name, rig.pulse.stage().path(), &url)
-    };
+    (postgres, rig)
+}
+
+fn publish_under(rig: &Rig, app: &str, name: &str) -> Process {
+    let url = format!("rtmp://{}/{app}/{name}", rig.pulse.rtmp_address());
+    Feed::new().publish(name, rig.pulse.stage().path(), &url)
+}
+
+#[test]
+fn an_open_server_takes_any_name_for_a_stream_without_its_database_too() {
+    let _seats = seats::some();
+    // Nothing that was known is good.
+    let (postgres, rig) = open_server("outage_grace_s = 0\n");
+    let publish = |app: &str, name: &str| publish_under(&rig, app, name);
     let _before = publish("live", "before");
     rig.pulse.wait_live("before");
     postgres.stop();
@@ -178,19 +186,12 @@ fn an_open_server_takes_any_name_for_a_stream_without_its_database_too() {
 #[test]
 fn an_open_server_does_not_take_a_projects_application_for_nobodys_without_its_database() {
     let _seats = seats::some();
-    let postgres = Postgres::own();
-    let database = postgres.database();
-    let Location::Postgres(url) = &database else { panic!("not PostgreSQL") };
-    let section = format!("[database]\nurl = {:?}\n{LOOSE}", url.expose_str().unwrap());
-    let rig = Rig::with(Setup::new().open().section(&section));
+    let (postgres, rig) = open_server("");
     let operator = rig.operator("op@example.org");
     let tenant = Tenant::create(&rig, "a@example.org");
     let app = json!({"name": "relay", "project_id": tenant.project, "allow_rename": false});
     rig.post(&operator, "/v1/admin/apps", &app);
-    let publish = |app: &str, name: &str| {
-        let url = format!("rtmp://{}/{app}/{name}", rig.pulse.rtmp_address());
-        Feed::new().publish(name, rig.pulse.stage().path(), &url)
-    };
+    let publish = |app: &str, name: &str| publish_under(&rig, app, name);
     // It asks what is bound, and the project is asked about by nobody.
     let _before = publish("live", "before");
     rig.pulse.wait_live("before");
