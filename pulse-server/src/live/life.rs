@@ -26,6 +26,7 @@ pub struct Life {
     pub health: Arc<Health>,
     /// When the life began.
     pub since: SystemTime,
+    began: Instant,
     ended: OnceLock<SystemTime>,
     source: Mutex<Source>,
 }
@@ -38,6 +39,29 @@ struct Source {
     /// Where the next publisher's timeline continues, in microseconds.
     edge_us: Option<i64>,
     last_frame: Option<Instant>,
+    on_air: OnAir,
+}
+
+/// For how long somebody was in place.
+#[derive(Default)]
+struct OnAir {
+    before: Duration,
+    since: Option<Instant>,
+}
+
+impl OnAir {
+    fn begin(&mut self) {
+        self.since.get_or_insert_with(Instant::now);
+    }
+
+    fn stop(&mut self) {
+        self.before = self.total();
+        self.since = None;
+    }
+
+    fn total(&self) -> Duration {
+        self.before + self.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
 }
 
 /// Somebody else publishes now.
@@ -66,6 +90,7 @@ impl Life {
             meter: Meter::default(),
             edge_us: None,
             last_frame: None,
+            on_air: OnAir::default(),
         };
         Self {
             broadcast,
@@ -73,6 +98,7 @@ impl Life {
             outputs,
             health,
             since: SystemTime::now(),
+            began: Instant::now(),
             ended: OnceLock::new(),
             source: Mutex::new(source),
         }
@@ -83,6 +109,7 @@ impl Life {
         let mut source = self.source();
         let continues = source.edge_us.is_some();
         source.generation = generation;
+        source.on_air.begin();
         if continues {
             source.publisher.resume();
             source.publisher.discontinuity();
@@ -98,6 +125,7 @@ impl Life {
         let mut source = self.source();
         if source.generation == generation {
             source.generation = NOBODY;
+            source.on_air.stop();
             source.publisher.pause();
         }
     }
@@ -106,6 +134,7 @@ impl Life {
     pub fn end(&self) {
         let mut source = self.source();
         source.generation = NOBODY;
+        source.on_air.stop();
         source.publisher.end();
         drop(source);
         // A life ends once.
@@ -170,6 +199,16 @@ impl Life {
         of_hls + self.outputs.sent_bytes()
     }
 
+    /// For how long somebody has published, all told.
+    pub fn on_air(&self) -> Duration {
+        self.source().on_air.total()
+    }
+
+    /// How long ago it began.
+    pub fn age(&self) -> Duration {
+        self.began.elapsed()
+    }
+
     /// When it ended.
     pub fn ended(&self) -> Option<SystemTime> {
         self.ended.get().copied()
@@ -187,5 +226,26 @@ impl Life {
 
     fn source(&self) -> MutexGuard<'_, Source> {
         self.source.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nobody_is_on_air_between_one_publisher_and_the_next() {
+        let five = Duration::from_secs(5);
+        let ago = || Instant::now().checked_sub(five);
+        let mut on_air = OnAir { before: Duration::ZERO, since: ago() };
+        on_air.begin();
+        assert!(on_air.total() >= five, "who takes over goes on");
+        on_air.stop();
+        let before = on_air.total();
+        assert!(before >= five && on_air.total() == before, "it stands still");
+        on_air.stop();
+        assert_eq!(on_air.total(), before);
+        on_air.since = ago();
+        assert!(on_air.total() >= before + five);
     }
 }

@@ -16,6 +16,10 @@ pub(super) trait Totals {
     fn received(&self) -> u64;
     /// Bytes to viewers.
     fn delivered(&self) -> u64;
+    /// For how long somebody has published.
+    fn on_air(&self) -> Duration;
+    /// How long ago it began.
+    fn age(&self) -> Duration;
 }
 
 impl Totals for Life {
@@ -25,6 +29,14 @@ impl Totals for Life {
 
     fn delivered(&self) -> u64 {
         self.delivered_bytes()
+    }
+
+    fn on_air(&self) -> Duration {
+        self.on_air()
+    }
+
+    fn age(&self) -> Duration {
+        self.age()
     }
 }
 
@@ -38,8 +50,8 @@ pub(super) struct Book<L> {
     life: Arc<L>,
     received: u64,
     delivered: u64,
+    live_s: u64,
     /// Milliseconds that are no whole second yet.
-    live_ms: u64,
     watched_ms: u64,
 }
 
@@ -73,19 +85,13 @@ impl<L: Totals> Books<L> {
     ) -> Option<Report> {
         let life = Arc::clone(life);
         let book =
-            Book { organization_id, project_id, life, received: 0, delivered: 0, live_ms: 0, watched_ms: 0 };
+            Book { organization_id, project_id, life, received: 0, delivered: 0, live_s: 0, watched_ms: 0 };
         self.0.insert(id, book).map(|mut before| before.close())
     }
 
-    /// What was used of a stream since the last time.
-    pub(super) fn report(
-        &mut self,
-        id: StreamId,
-        elapsed: Duration,
-        live: bool,
-        watching: u64,
-    ) -> Option<Report> {
-        self.0.get_mut(&id).map(|book| book.report(elapsed, live, watching))
+    /// What was used of a stream since the last time, by viewers who were there for what has elapsed since.
+    pub(super) fn report(&mut self, id: StreamId, elapsed: Duration, watching: u64) -> Option<Report> {
+        self.0.get_mut(&id).map(|book| book.report(elapsed, watching))
     }
 
     /// Closes the books of streams that are not here any more; what is left to be reported of them.
@@ -100,24 +106,26 @@ impl<L: Totals> Books<L> {
 }
 
 impl<L: Totals> Book<L> {
-    fn report(&mut self, elapsed: Duration, live: bool, watching: u64) -> Report {
-        let elapsed_ms = elapsed.as_millis() as u64;
+    fn report(&mut self, elapsed: Duration, watching: u64) -> Report {
         let (received, delivered) = (self.life.received(), self.life.delivered());
+        let live_s = self.life.on_air().as_secs();
+        // Nobody has watched a broadcast for longer than it has been there.
+        let watched_ms = (elapsed.min(self.life.age()).as_millis() as u64).saturating_mul(watching);
         let used = [
-            (Metric::StreamingSeconds, seconds(&mut self.live_ms, if live { elapsed_ms } else { 0 })),
-            (Metric::ViewerSeconds, seconds(&mut self.watched_ms, elapsed_ms.saturating_mul(watching))),
+            (Metric::StreamingSeconds, live_s.saturating_sub(self.live_s)),
+            (Metric::ViewerSeconds, seconds(&mut self.watched_ms, watched_ms)),
             (Metric::ReceivedBytes, received.saturating_sub(self.received)),
             (Metric::DeliveredBytes, delivered.saturating_sub(self.delivered)),
         ];
         // The counts of fan-outs that are gone are gone with them.
-        (self.received, self.delivered) = (received, delivered);
+        (self.received, self.delivered, self.live_s) = (received, delivered, live_s);
         let used = used.map(|(metric, amount)| (metric, i64::try_from(amount).unwrap_or(i64::MAX)));
         Report { organization_id: self.organization_id, project_id: self.project_id, used }
     }
 
-    /// The bytes that came since the last report; by time it was counted until then.
+    /// What came since the last report; viewers were counted until then.
     fn close(&mut self) -> Report {
-        self.report(Duration::ZERO, false, 0)
+        self.report(Duration::ZERO, 0)
     }
 }
 
@@ -135,6 +143,7 @@ mod tests {
 
     use super::*;
 
+    /// Counts bytes, of which as many have come as milliseconds have passed.
     #[derive(Default)]
     struct Counter(AtomicU64);
 
@@ -146,6 +155,20 @@ mod tests {
         fn delivered(&self) -> u64 {
             self.0.load(Ordering::Relaxed) * 2
         }
+
+        fn on_air(&self) -> Duration {
+            Duration::from_millis(self.received())
+        }
+
+        fn age(&self) -> Duration {
+            self.on_air()
+        }
+    }
+
+    fn times(report: Option<Report>) -> (i64, i64) {
+        let used = report.unwrap().used;
+        let of = |metric| used.iter().find(|(one, _)| *one == metric).unwrap().1;
+        (of(Metric::StreamingSeconds), of(Metric::ViewerSeconds))
     }
 
     fn bytes(report: Option<Report>) -> (i64, i64) {
@@ -162,7 +185,7 @@ mod tests {
         let mut books = Books::default();
         assert_eq!(books.open(id, organization, project, &first), None);
         first.0.store(100, Ordering::Relaxed);
-        assert_eq!(bytes(books.report(id, Duration::from_secs(5), true, 1)), (100, 200));
+        assert_eq!(bytes(books.report(id, Duration::from_secs(5), 1)), (100, 200));
         first.0.store(130, Ordering::Relaxed);
         assert!(books.is_of(id, &first) && !books.is_of(id, &second));
         assert_eq!(bytes(books.open(id, organization, project, &second)), (30, 60));
@@ -171,6 +194,21 @@ mod tests {
         assert!(books.close_others(&BTreeSet::from([id])).is_empty());
         assert_eq!(bytes(books.close_others(&BTreeSet::new()).pop()), (7, 14));
         assert!(books.organizations().is_empty());
+    }
+
+    #[test]
+    fn time_is_counted_from_the_beginning_to_the_end_and_for_nobody_longer_than_the_broadcast() {
+        let id = StreamId::from_uuid(1);
+        let life = Arc::new(Counter::default());
+        let mut books = Books::default();
+        books.open(id, OrganizationId::from_uuid(2), ProjectId::from_uuid(3), &life);
+        life.0.store(2_600, Ordering::Relaxed);
+        // The pass before this one was long ago.
+        assert_eq!(times(books.report(id, Duration::from_secs(60), 10)), (2, 26));
+        life.0.store(7_600, Ordering::Relaxed);
+        assert_eq!(times(books.report(id, Duration::from_secs(5), 10)), (5, 50));
+        life.0.store(9_000, Ordering::Relaxed);
+        assert_eq!(times(books.close_others(&BTreeSet::new()).pop()), (2, 0));
     }
 
     #[test]

@@ -3,13 +3,13 @@
 //! While the database is away, or slow, an encoder that is known by what is in memory has its place on credit: the lease is written
 //! when the database is back, and whoever finds then that the place is another's, or that the plan has none, is sent away.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::{Duration, SystemTime};
 
 use platform_core::WallTime;
 use tenancy::lease::{self, Node, RENEW, Taken};
-use tenancy::{Error, Principal, StreamId, StreamKeyId};
+use tenancy::{Call, Error, Principal, StreamId, StreamKeyId};
 use tokio::sync::{Mutex as Turn, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
@@ -180,29 +180,56 @@ impl Leases {
         api.db.write(work, |tx, (node, id)| Box::pin(lease::release(tx, node, *id))).await
     }
 
-    /// Renews all; which were lost and could not be had again.
-    async fn renew(&self, api: &Api) -> Result<Vec<StreamId>, Error> {
-        let all: Vec<StreamId> = self.held().places.keys().copied().collect();
-        if all.is_empty() {
-            return Ok(all);
+    /// Renews all; which were lost, those that another node has first.
+    async fn renew(&self, api: &Api) -> Result<Vec<(StreamId, u64)>, Error> {
+        let numbers: HashMap<StreamId, u64> =
+            self.held().places.iter().map(|(id, place)| (*id, place.number)).collect();
+        if numbers.is_empty() {
+            return Ok(Vec::new());
         }
         let call = api.tenancy.call(Principal::System, now());
-        let work = (call, self.node.clone(), all);
+        let work = (call.clone(), self.node.clone(), numbers.keys().copied().collect::<Vec<_>>());
         let lost =
             api.db.write(work, |tx, (call, node, all)| Box::pin(lease::renew(tx, call, node, all))).await?;
-        let mut gone = Vec::new();
-        for id in lost {
-            // Ended while the database was away, or never written down, it may be free still.
-            let _turn = self.turn(id).lock().await;
-            if !self.held().places.contains_key(&id) {
-                continue;
-            }
-            match self.write(api, id, None, false).await {
-                taken if refuses(&taken) => gone.push(id),
-                taken => drop(taken?),
-            }
+        if lost.is_empty() {
+            return Ok(Vec::new());
         }
-        Ok(gone)
+        let elsewhere = self.elsewhere(api, &call, &lost).await?;
+        let (first, then): (Vec<_>, Vec<_>) = lost.into_iter().partition(|id| elsewhere.contains(id));
+        let with_number = |id| Some((id, *numbers.get(&id)?));
+        Ok(first.into_iter().chain(then).filter_map(with_number).collect())
+    }
+
+    /// Which of these streams another node has.
+    async fn elsewhere(&self, api: &Api, call: &Call, ids: &[StreamId]) -> Result<HashSet<StreamId>, Error> {
+        let leases = lease::of_streams(&mut api.db.read().await?, call, ids).await?;
+        Ok(leases.into_iter().filter(|lease| lease.node_id != self.node.id).map(|lease| lease.id).collect())
+    }
+
+    /// Takes a place again that was lost: ended while the database was away, or never written down, it may be free still. Whether it
+    /// cannot be had.
+    async fn is_gone(&self, api: &Api, id: StreamId, number: u64) -> Result<bool, Error> {
+        let _turn = self.turn(id).lock().await;
+        if !self.is_held(id, number) {
+            return Ok(false);
+        }
+        match self.write(api, id, None, false).await {
+            taken if refuses(&taken) => Ok(true),
+            taken => taken.map(|_| false),
+        }
+    }
+
+    /// The number of a stream's place, if another node has it now.
+    async fn moved(&self, api: &Api, id: StreamId) -> Result<Option<u64>, Error> {
+        let number = || self.held().places.get(&id).map(|place| place.number);
+        if number().is_none() {
+            return Ok(None);
+        }
+        // Nobody takes it back while it is looked at.
+        let _turn = self.turn(id).lock().await;
+        let Some(number) = number() else { return Ok(None) };
+        let call = api.tenancy.call(Principal::System, now());
+        Ok(self.elsewhere(api, &call, &[id]).await?.contains(&id).then_some(number))
     }
 
     fn enter(self: &Arc<Self>, id: StreamId) -> Leased {
@@ -231,8 +258,13 @@ impl Leases {
     }
 
     /// From now on the place is not this node's, whoever still has a guard of it; whether it was.
-    fn lose(&self, id: StreamId) -> bool {
-        self.held().places.remove(&id).is_some()
+    fn lose(&self, id: StreamId, number: u64) -> bool {
+        let mut held = self.held();
+        let is_this = held.places.get(&id).is_some_and(|place| place.number == number);
+        if is_this {
+            held.places.remove(&id);
+        }
+        is_this
     }
 
     fn is_held(&self, id: StreamId, number: u64) -> bool {
@@ -291,9 +323,7 @@ pub(super) async fn keep(shared: Weak<Shared>, mut heard: mpsc::UnboundedReceive
         let done = match news {
             Some(News::Left(id)) => shared.leases.give_back(&shared.api, id).await,
             Some(News::Refused(id, number)) => {
-                if shared.leases.is_held(id, number) {
-                    shared.lose(id).await;
-                }
+                shared.lose(id, number).await;
                 Ok(())
             }
             None => {
@@ -323,28 +353,25 @@ impl Shared {
     }
 
     async fn renew_leases(&self) -> Result<(), Error> {
-        for id in self.leases.renew(&self.api).await? {
-            self.lose(id).await;
+        for (id, number) in self.leases.renew(&self.api).await? {
+            if self.leases.is_gone(&self.api, id, number).await? {
+                self.lose(id, number).await;
+            }
         }
         Ok(())
     }
 
-    /// This node has no place for the stream's publisher any more.
-    pub(super) async fn lose(&self, id: StreamId) {
-        let Some(stream) = stream(id).filter(|_| self.leases.lose(id)) else { return };
+    /// This node has no place for the stream's publisher any more, if it is this place that it has.
+    async fn lose(&self, id: StreamId, number: u64) {
+        let Some(stream) = stream(id).filter(|_| self.leases.lose(id, number)) else { return };
         tracing::warn!(%stream, "the stream's place is another server's now, or the plan has none for it");
         self.revoke(Revocation::Before { stream, role: Role::Publisher, epoch: u32::MAX }).await;
     }
 
     /// A lease was moved by somebody; if it was ours, it is lost.
     pub(super) async fn look_at_lease(&self, id: StreamId) -> Result<(), Error> {
-        if !self.leases.held().places.contains_key(&id) {
-            return Ok(());
-        }
-        let call = self.api.tenancy.call(Principal::System, now());
-        let leases = lease::of_streams(&mut self.api.db.read().await?, &call, &[id]).await?;
-        if leases.iter().any(|lease| lease.node_id != self.leases.node.id) {
-            self.lose(id).await;
+        if let Some(number) = self.leases.moved(&self.api, id).await? {
+            self.lose(id, number).await;
         }
         Ok(())
     }

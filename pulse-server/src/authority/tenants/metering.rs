@@ -44,10 +44,8 @@ impl Shared {
         let viewers = app.viewers();
         let mut here = BTreeSet::new();
         for channel in app.registry.all() {
-            let (life, live) = match channel.phase() {
-                Phase::Live(life) => (life, true),
-                Phase::Away(life) | Phase::Offline(Some(life)) => (life, false),
-                Phase::Offline(None) | Phase::Restarted => continue,
+            let (Phase::Live(life) | Phase::Away(life) | Phase::Offline(Some(life))) = channel.phase() else {
+                continue;
             };
             let Ok(id) = StreamId::parse(channel.id().as_str()) else { continue };
             if !self.open(id, &life, books).await {
@@ -56,7 +54,7 @@ impl Shared {
             here.insert(id);
             let hls = viewers.get(channel.id()).copied().unwrap_or(0);
             let watching = hls + life.outputs.rtmp_players() + life.outputs.flv_players();
-            self.add(books.report(id, elapsed, live, watching as u64));
+            self.add(books.report(id, elapsed, watching as u64));
         }
         self.add(books.close_others(&here));
         for (organization_id, limit) in self.audience.refused() {

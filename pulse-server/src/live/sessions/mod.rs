@@ -496,6 +496,23 @@ mod tests {
     }
 
     #[test]
+    fn who_comes_back_after_a_restart_and_finds_no_place_keeps_nobody_out() {
+        let before = Sessions::new(KEY);
+        let handles: Vec<_> = (0..2).map(|id| mint(&before, "show", id)).collect();
+        let after = Sessions { most: 2, ..Sessions::new(KEY) };
+        for handle in &handles {
+            let Ok(Checked::Unknown(unknown)) = after.check(&stream("show"), handle.as_str(), true) else {
+                panic!("it is not known")
+            };
+            let seat: Arc<dyn Seat> = Arc::new(House { free: Arc::default() });
+            let refused = after.adopt(&unknown, Grant { seat: Some(seat), ..grant("show") }, true);
+            assert!(matches!(refused, Err(Refused::NoSeat(_))));
+        }
+        assert_eq!(after.taken.load(Ordering::Relaxed), 2, "the table is full");
+        assert!(after.mint(grant("other"), [9; 8]).is_ok());
+    }
+
+    #[test]
     fn what_a_token_does_not_show_a_handle_does_not_after_a_restart_either() {
         let renditions = Renditions::of([hls_packager::RenditionId::Video]);
         let limits = Limits { renditions, ..Limits::default() };
