@@ -248,7 +248,7 @@ impl Server {
             tracing::warn!(open = self.app.connections.open(), "drain ended with connections open");
         }
         if let Some(own) = &self.own {
-            own.tenants.stop().await;
+            own.tenants.stop(&self.app).await;
         }
         platform::stop(self.app.v1().api()).await;
     }

@@ -10,7 +10,7 @@ use tenancy::{Call, Error, Principal, api_key, retention};
 use crate::v1::Api;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often what was counted is written down.
+/// How often what was counted is written down, where nothing wants it sooner.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(10);
 /// How often what is past its time is looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);
@@ -32,8 +32,10 @@ pub(super) async fn each_minute(api: Weak<Api>) {
 
 /// Writes down what was counted: what a crash loses of it.
 pub(super) async fn write_down(api: Weak<Api>) {
+    let Some(due) = api.upgrade().map(|api| Arc::clone(&api.usage.due)) else { return };
     loop {
-        tokio::time::sleep(WRITE_DOWN_EVERY).await;
+        // Either will do.
+        let _ = tokio::time::timeout(WRITE_DOWN_EVERY, due.notified()).await;
         let Some(api) = api.upgrade() else { return };
         if let Err(error) = flush(&api).await {
             tracing::warn!(%error, "counts are not written down; they are kept for the next time");

@@ -1,7 +1,7 @@
 //! Counting of requests and minted tokens, for usage and plans.
 //!
-//! Counted in memory and written down every ten seconds; what a crash loses is what was counted since. Each report is named by the
-//! server's start and a number, and counts once.
+//! Counted in memory and written down every ten seconds, or when there is media in it; what a crash loses is what was counted since.
+//! Each report is named by the server's start and a number, and counts once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
@@ -13,6 +13,7 @@ use tenancy::gate::Passed;
 use tenancy::quota::Resource;
 use tenancy::usage::{self, Metric, Used};
 use tenancy::{Call, Error, Principal};
+use tokio::sync::Notify;
 
 use super::api::Api;
 
@@ -35,6 +36,8 @@ pub(crate) struct Metering {
     state: Mutex<State>,
     /// Organizations that have used their plan's requests of this month, as of the last flush.
     exhausted: RwLock<HashMap<OrganizationId, Exhausted>>,
+    /// Told when something is to be written down soon.
+    pub(crate) due: Arc<Notify>,
 }
 
 /// A limit of requests that is reached.
@@ -55,7 +58,7 @@ struct State {
 impl Default for Metering {
     fn default() -> Self {
         let boot = Secret::random(10).base32().expose_str().unwrap_or_default().to_owned();
-        Self { boot, state: Mutex::default(), exhausted: RwLock::default() }
+        Self { boot, state: Mutex::default(), exhausted: RwLock::default(), due: Arc::default() }
     }
 }
 
@@ -191,9 +194,10 @@ impl Metering {
         }
     }
 
-    /// A report is written.
-    fn written(&self) {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).pending.pop_front();
+    /// A report is written, by whoever was first.
+    fn written(&self, number: u64) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.pending.pop_front_if(|(first, _)| *first == number);
     }
 
     /// Writes down what was counted, some rows a transaction, so that nobody's writes wait for all of it.
@@ -214,7 +218,7 @@ impl Metering {
                 Box::pin(async move { usage::count(tx, call, report, used).await })
             });
             written.await?;
-            self.written();
+            self.written(number);
         }
         self.compare(api, call, active).await
     }
@@ -255,11 +259,14 @@ mod tests {
         metering.gather();
         assert_eq!(metering.report().unwrap().0, number);
         assert_eq!(counts[0].1, 1);
-        metering.written();
+        metering.written(number);
         assert!(metering.report().is_none());
         metering.gather();
         let (next, counts) = metering.report().unwrap();
         assert_eq!((next, counts[0].1), (number + 1, 1));
+        // Who wrote the first one as well comes late.
+        metering.written(number);
+        assert_eq!(metering.report().unwrap().0, next);
     }
 
     #[tokio::test]
@@ -274,7 +281,7 @@ mod tests {
         while let Some((number, part)) = metering.report() {
             sizes.push(part.len());
             numbers.push(number);
-            metering.written();
+            metering.written(number);
         }
         assert_eq!((sizes, numbers), (vec![500, 500, 200], vec![1, 2, 3]));
     }

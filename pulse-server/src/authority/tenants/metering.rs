@@ -1,7 +1,7 @@
 //! What tenants' streams use: seconds live, seconds watched, bytes in and out.
 //!
-//! Taken from what each life counts, every few seconds, and added to what the API counts, which is written down every ten. What a
-//! crash loses is what was not written down yet; what was is never counted twice.
+//! Taken from what each life counts, every few seconds and at the end of the process, and written down at once, with what the API
+//! counts. What a crash loses is what was not taken yet; what was is never counted twice.
 
 use std::collections::BTreeSet;
 use std::sync::{Arc, Weak};
@@ -10,7 +10,8 @@ use std::time::{Duration, Instant, SystemTime};
 use platform_core::OrganizationId;
 use tenancy::quota::Resource;
 use tenancy::{Error, StreamId, usage};
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::sync::Mutex;
+use tokio::time::{MissedTickBehavior, interval, timeout};
 
 use super::Shared;
 use super::active::stream;
@@ -23,24 +24,45 @@ use crate::live::{Life, Phase};
 /// How often counts are taken.
 const EVERY: Duration = Duration::from_secs(5);
 
+/// How long the last counts are waited for, which may have to ask the database whose they are.
+const LAST: Duration = Duration::from_secs(2);
+
+/// What was taken so far.
+pub(super) struct Taken(Mutex<(Books<Life>, Instant)>);
+
+impl Default for Taken {
+    fn default() -> Self {
+        Self(Mutex::new((Books::default(), Instant::now())))
+    }
+}
+
 /// Counts as long as the server runs.
 pub(super) async fn run(shared: Weak<Shared>, app: Weak<App>) {
-    let mut books = Books::default();
-    let mut last = Instant::now();
     let mut ticks = interval(EVERY);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         let (Some(shared), Some(app)) = (shared.upgrade(), app.upgrade()) else { return };
-        let now = Instant::now();
-        let elapsed = now.duration_since(last);
-        last = now;
-        shared.count(&app, elapsed, &mut books).await;
+        let streaming = shared.take_counts(&app).await;
+        shared.api.usage.due.notify_one();
+        shared.compare(&streaming).await;
     }
 }
 
 impl Shared {
-    async fn count(&self, app: &App, elapsed: Duration, books: &mut Books<Life>) {
+    /// Takes what has not been taken, at the end of the process.
+    pub(super) async fn take_last_counts(&self, app: &App) {
+        if timeout(LAST, self.take_counts(app)).await.is_err() {
+            tracing::warn!("what streams used in the last seconds is not counted: the database is away");
+        }
+    }
+
+    /// Takes what was used since the last time; whose streams are here.
+    async fn take_counts(&self, app: &App) -> BTreeSet<OrganizationId> {
+        let mut taken = self.taken.0.lock().await;
+        let (books, last) = &mut *taken;
+        let now = Instant::now();
+        let elapsed = now.duration_since(std::mem::replace(last, now));
         let viewers = app.viewers();
         let mut here = BTreeSet::new();
         for channel in app.registry.all() {
@@ -61,7 +83,7 @@ impl Shared {
             let resource = Resource::ConcurrentViewers;
             self.tell(&Error::QuotaExceeded { organization_id, resource, limit, current: limit });
         }
-        self.compare(&books.organizations()).await;
+        books.organizations()
     }
 
     /// Opens the book of a life, unless it is; whether it is now.

@@ -38,6 +38,7 @@ use allowance::Allowance;
 use audience::Audience;
 use leases::Leases;
 use loads::Loads;
+use metering::Taken;
 use minting::Minting;
 
 /// Revocations waiting to be carried out.
@@ -54,6 +55,7 @@ struct Shared {
     active: Arc<Active>,
     audience: Arc<Audience>,
     allowance: Allowance,
+    taken: Taken,
     leases: Arc<Leases>,
     loads: Arc<Loads>,
     hooks: Arc<Hooks>,
@@ -76,6 +78,7 @@ impl Tenants {
             active: Arc::default(),
             audience: Arc::default(),
             allowance: Allowance::default(),
+            taken: Taken::default(),
             leases,
             loads: Arc::default(),
             hooks: Arc::default(),
@@ -102,8 +105,9 @@ impl Tenants {
         tokio::spawn(metering::run(Arc::downgrade(&self.shared), app));
     }
 
-    /// Gives up what this process holds in the database.
-    pub(crate) async fn stop(&self) {
+    /// Counts what was used until now, and gives up what this process holds in the database.
+    pub(crate) async fn stop(&self, app: &App) {
+        self.shared.take_last_counts(app).await;
         if let Err(error) = self.shared.give_up_leases().await {
             tracing::warn!(%error, "publishers' leases are not given up; they end by themselves");
         }
