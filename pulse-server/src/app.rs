@@ -9,10 +9,11 @@ use arc_swap::ArcSwap;
 use tokio::sync::watch;
 
 use crate::authority::{self, Authority, Decision, Denied, DeniedCode, Grant, Grants, Hold, Revocation};
-use crate::config::Config;
+use crate::config::{Config, fingerprint};
 use crate::http::Connections;
 use crate::ingest;
 use crate::live::{Histories, Registry, Sessions};
+use crate::logging::Sparingly;
 use crate::stream_id::StreamId;
 use crate::v1::V1;
 
@@ -36,6 +37,8 @@ pub struct App {
     pub ticks: ingest::Ticks,
     /// Refused RTMP peers that wait for their answer.
     pub rejections: ingest::Rejections,
+    /// Viewers who are refused over HTTP, for the log.
+    pub(crate) refused_viewers: Sparingly,
     /// Requests that wait for media.
     pub blocked: AtomicUsize,
     /// What is counted for `/metrics`.
@@ -93,6 +96,7 @@ impl App {
             rtmp_connections: ingest::Connections::default(),
             ticks: ingest::Ticks::default(),
             rejections: ingest::Rejections::default(),
+            refused_viewers: Sparingly::default(),
             blocked: AtomicUsize::new(0),
             counters: Counters::default(),
             started: Instant::now(),
@@ -111,6 +115,16 @@ impl App {
     /// Says whether the server may take traffic.
     pub fn set_ready(&self, ready: bool) {
         self.ready.store(ready, Ordering::Relaxed);
+    }
+
+    /// A stream's name for the log. What is no stream's may be a key in the wrong place.
+    pub(crate) fn shown(&self, stream: &StreamId) -> String {
+        let configured = || self.config.load().streams.iter().any(|known| known.id == stream.as_str());
+        if stream.is_tenants() || self.registry.find(stream).is_some() || configured() {
+            stream.to_string()
+        } else {
+            fingerprint(stream.as_str())
+        }
     }
 
     /// The HTTP API.

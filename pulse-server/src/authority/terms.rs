@@ -129,6 +129,16 @@ impl Revocation {
         }
     }
 
+    /// What has become of a publisher's grant, for the log.
+    pub(crate) fn why(&self) -> &'static str {
+        match self {
+            Self::Credential { .. } => "its key or token was revoked, or the key's time is over",
+            Self::Before { .. } => "its leave to publish was taken back",
+            Self::Stream(_) => "the stream is gone, or what it belongs to is suspended",
+            Self::AllBut(_) => "the stream was taken out of the configuration",
+        }
+    }
+
     /// Whether grants of viewers can be covered.
     pub(crate) fn concerns_viewers(&self) -> bool {
         !matches!(self, Self::Before { role: Role::Publisher, .. })

@@ -8,7 +8,7 @@ use super::App;
 use super::head::Head;
 use super::problem::Problem;
 use crate::authority::{Client, Denied, DeniedCode, View};
-use crate::config::{Secret, fingerprint};
+use crate::config::Secret;
 use crate::stream_id::StreamId;
 
 /// Parameters of a request that are handed on: as many as of an RTMP peer.
@@ -32,20 +32,13 @@ pub(super) fn view(head: &Head, stream: StreamId, token: Option<Secret>) -> View
     View { stream, token, remote: head.remote, referrer, session: true, client }
 }
 
-/// The stream for the log. What is no stream's id may be a key in the wrong place.
-fn shown(app: &App, stream: &StreamId) -> String {
-    let configured = || app.config.load().streams.iter().any(|known| known.id == stream.as_str());
-    if app.registry.find(stream).is_some() || configured() {
-        stream.to_string()
-    } else {
-        fingerprint(stream.as_str())
-    }
-}
-
 /// The answer to somebody who is refused; the operator's log learns why.
 pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
-    let stream = shown(app, stream);
-    tracing::debug!(stream, %remote, code = refusal.code.as_str(), why = refusal.why, "viewer refused");
+    let (stream, code, why) = (app.shown(stream), refusal.code.as_str(), &refusal.why);
+    match app.refused_viewers.say() {
+        Some(unsaid) => tracing::info!(stream, %remote, code, why, unsaid, "viewer refused"),
+        None => tracing::debug!(stream, %remote, code, why, "viewer refused"),
+    }
     refused(refusal)
 }
 
@@ -53,7 +46,9 @@ pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: 
 pub(super) fn refused(refusal: &Denied) -> Problem {
     let (status, detail) = match refusal.code {
         DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream."),
-        DeniedCode::BadCredential => (StatusCode::FORBIDDEN, "This token does not open this stream."),
+        DeniedCode::BadCredential => {
+            (StatusCode::FORBIDDEN, "The request has no token that opens this stream.")
+        }
         DeniedCode::LimitReached => {
             (StatusCode::TOO_MANY_REQUESTS, "The stream has as many viewers as it takes.")
         }

@@ -46,9 +46,13 @@ impl End {
     fn evicted(eviction: Eviction) -> Self {
         let ending = match eviction {
             Eviction::TakenOver { .. } => Ending::TakenOver,
-            Eviction::Revoked => Ending::Revoked,
+            Eviction::Revoked(_) => Ending::Revoked,
         };
         Self::Told(ending, eviction.to_string())
+    }
+
+    fn closed() -> Self {
+        Self::Told(Ending::StreamEnded, "the stream was ended".to_owned())
     }
 
     fn expired() -> Self {
@@ -114,7 +118,9 @@ where
             Event::Closed { reason } => return Some(End::Gone(reason.to_string())),
             _ => Ok(()),
         };
-        fed.err().map(|Superseded| End::Told(Ending::TakenOver, "taken over".to_owned()))
+        // Who has put another in place, or nobody, has said why.
+        let superseded = |Superseded| self.feed.eviction().map_or_else(End::closed, End::evicted);
+        fed.err().map(superseded)
     }
 
     /// Whether it has to go.

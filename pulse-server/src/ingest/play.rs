@@ -44,7 +44,7 @@ where
 struct Refusal {
     rejection: Rejection,
     why: String,
-    /// The stream, once it is known that the name is one's and no key that was put in the wrong place.
+    /// The stream, as far as there was a name of one.
     stream: Option<StreamId>,
     /// Answered late: it may be guessing.
     late: bool,
@@ -74,6 +74,7 @@ where
         .ok_or_else(|| Refusal::new(Rejection::NotFound, "not a stream's id"))?;
     let token = request.target.params.get("token").map(Secret::new);
     let client = client(&request.target, &request.connect);
+    let asked = stream.clone();
     let ask = View { stream, token, remote, referrer: None, session: true, client };
     let (grant, hold) = app.admit(|authority| authority.play(ask)).await.map_err(|denied| Refusal {
         rejection: match denied.code {
@@ -81,7 +82,7 @@ where
             DeniedCode::LimitReached | DeniedCode::Unavailable => Rejection::Unavailable,
         },
         why: denied.why,
-        stream: None,
+        stream: Some(asked),
         late: denied.code == DeniedCode::BadCredential,
     })?;
     let withdrawn = app.withdrawn(hold, grant.limits.expires_in);
@@ -104,7 +105,7 @@ async fn refuse<I>(app: &App, pending: PendingPlay<I>, remote: SocketAddr, refus
 where
     I: AsyncRead + AsyncWrite + Unpin,
 {
-    let stream = refusal.stream.as_ref().map_or("[unknown]", StreamId::as_str);
+    let stream = refusal.stream.as_ref().map_or_else(|| "[unknown]".to_owned(), |stream| app.shown(stream));
     tracing::info!(stream, %remote, why = refusal.why, "RTMP player refused");
     if refusal.late {
         let most = app.config.load().limits.pending_rejections_per_address;

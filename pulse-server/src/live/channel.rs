@@ -63,15 +63,15 @@ pub enum Eviction {
         /// From where.
         by: SocketAddr,
     },
-    /// Its credential was revoked.
-    Revoked,
+    /// What it was granted was taken back, and why.
+    Revoked(&'static str),
 }
 
 impl fmt::Display for Eviction {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TakenOver { by } => write!(f, "taken over by {by}"),
-            Self::Revoked => write!(f, "its key was revoked"),
+            Self::Revoked(why) => f.write_str(why),
         }
     }
 }
@@ -198,12 +198,13 @@ impl Channel {
         let mut state = self.state();
         let covered = state.seat.take_if(|seat| revocation.covers(&self.id, &seat.terms));
         let Some(seat) = covered else { return };
+        // It learns why before it finds that it is not in place any more.
+        let _ = seat.evict.send(Eviction::Revoked(revocation.why()));
         if let Phase::Live(life) = &state.phase {
             life.pause(seat.generation);
             state.phase = Phase::Away(Arc::clone(life));
         }
         drop(state);
-        let _ = seat.evict.send(Eviction::Revoked);
         self.end_after_grace(seat.generation);
     }
 
@@ -467,7 +468,7 @@ mod tests {
         channel.revoke(&Revocation::Credential { stream: stream.clone(), credential: Credential(8) });
         assert!(channel.publisher().is_some());
         channel.revoke(&Revocation::Credential { stream, credential: Credential(7) });
-        assert_eq!(feed.evicted().await, Eviction::Revoked);
+        assert!(matches!(feed.evicted().await, Eviction::Revoked(why) if why.contains("was revoked")));
         feed.track(&track()).expect_err("its frames must not get through any more");
         assert!(channel.publisher().is_none());
         assert!(occupy(&channel, 9, Takeover::Reject).is_ok());

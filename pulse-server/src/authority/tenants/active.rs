@@ -44,12 +44,18 @@ pub(super) struct Publisher {
     pub(super) app: Option<Arc<App>>,
     /// When the leave to publish ends.
     pub(super) expires_at: Option<WallTime>,
+    /// By what token, where that is why, and of which epoch of the stream's tokens.
+    pub(super) token: Option<(Credential, i64)>,
 }
 
 impl Publisher {
     /// Who has this leave.
     pub(super) fn of(leave: &Publishing) -> Self {
-        Self { key_id: leave.key_id, app: None, expires_at: leave.expires_at }
+        let token = leave.token.as_ref().map(|(key_id, bearer)| {
+            let tag = bearer.token.or(bearer.viewer);
+            (tag.map_or_else(|| of_signing_key(*key_id), of_tag), leave.admission.stream.epoch)
+        });
+        Self { key_id: leave.key_id, app: None, expires_at: leave.expires_at, token }
     }
 }
 
@@ -149,7 +155,7 @@ impl Active {
             return stream(id).map(Revocation::Stream).into_iter().collect();
         };
         let before = std::mem::replace(&mut used.admission, Arc::clone(now));
-        let mut taken = Taken::of(id);
+        let mut taken = Taken::of(id, used.publishers.len());
         taken.take_from_viewers(&before, now);
         taken.take_from_publishers(&before, now, time);
         for publisher in used.publishers.values_mut() {
@@ -164,14 +170,14 @@ impl Active {
         let mut taken = Vec::new();
         for (id, used) in &mut *uses {
             let ended = |publisher: &mut Publisher| publisher.expires_at.is_some_and(|ends| ends <= time);
-            let (mut of, schedule) = (Taken::of(*id), used.admission.stream.ends_at);
+            let (mut of, schedule) = (Taken::of(*id, used.publishers.len()), used.admission.stream.ends_at);
             for publisher in used.publishers.values_mut().filter_map(|one| ended(one).then_some(one)) {
                 publisher.expires_at = None;
                 match publisher.key_id {
                     Some(key_id) if schedule.is_none_or(|ends| time < ends) => {
                         of.credential(of_stream_key(key_id));
                     }
-                    _ => of.before(Role::Publisher, u32::MAX),
+                    _ => of.publishers("the stream's schedule is over", u32::MAX),
                 }
             }
             taken.extend(of.revocations);
@@ -200,13 +206,14 @@ pub(super) fn unbound(id: StreamId, app: &App) -> Option<Revocation> {
 /// What a change takes back.
 struct Taken {
     stream: StreamId,
+    publishers: usize,
     revocations: Vec<Revocation>,
 }
 
 impl Taken {
-    /// Nothing yet, of a stream.
-    fn of(stream: StreamId) -> Self {
-        Self { stream, revocations: Vec::new() }
+    /// Nothing yet, of a stream with so many publishers.
+    fn of(stream: StreamId, publishers: usize) -> Self {
+        Self { stream, publishers, revocations: Vec::new() }
     }
 
     fn take_from_viewers(&mut self, before: &Admission, now: &Admission) {
@@ -228,18 +235,21 @@ impl Taken {
     /// From all of them.
     fn take_from_publishers(&mut self, before: &Admission, now: &Admission, time: WallTime) {
         if now.stream.publish_epoch != before.stream.publish_epoch {
-            self.before(Role::Publisher, epoch(now.stream.publish_epoch));
+            self.publishers("they were told to disconnect", epoch(now.stream.publish_epoch));
         }
-        if now.publishable(time).is_err() {
-            self.before(Role::Publisher, u32::MAX);
+        if let Err(why) = now.publishable(time) {
+            self.publishers(&why.to_string(), u32::MAX);
         }
     }
 
-    /// From who has lost a key.
+    /// From who has lost a key, or a token.
     fn take_from(&mut self, publisher: &mut Publisher, now: &Admission, time: WallTime) {
         let key = publisher.key_id.map(|id| (id, now.stream_key(id, time)));
         if let Some((id, Err(_))) = &key {
             self.credential(of_stream_key(*id));
+        }
+        if let Some((token, _)) = publisher.token.take_if(|(_, epoch)| *epoch < now.stream.epoch) {
+            self.credential(token);
         }
         let key_ends = key.and_then(|(_, ends)| ends.ok().flatten());
         publisher.expires_at = [key_ends, now.stream.ends_at].into_iter().flatten().min();
@@ -248,6 +258,13 @@ impl Taken {
     fn credential(&mut self, credential: Credential) {
         let revocation = stream(self.stream).map(|stream| Revocation::Credential { stream, credential });
         self.revocations.extend(revocation);
+    }
+
+    fn publishers(&mut self, why: &str, epoch: u32) {
+        if self.publishers > 0 {
+            tracing::info!(stream = %self.stream, why, "publishers are to go");
+        }
+        self.before(Role::Publisher, epoch);
     }
 
     fn before(&mut self, role: Role, epoch: u32) {

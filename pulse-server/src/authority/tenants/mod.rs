@@ -97,7 +97,14 @@ impl Tenants {
 
     /// Decides on a publisher by the hook of the project to which its application is bound.
     pub(super) async fn publish_by_app(&self, ask: &Publish, bound: Arc<BoundApp>) -> Result<Grant, Denied> {
-        Arc::clone(&self.shared).publish_by_app(ask, bound, SystemTime::now().into()).await
+        // Elsewhere in the log an application's name is not shown: it may be a key in the wrong place.
+        let shown = |denied: Denied| Denied {
+            why: format!("{}; the application is {:?}", denied.why, bound.name),
+            ..denied
+        };
+        let decided =
+            Arc::clone(&self.shared).publish_by_app(ask, Arc::clone(&bound), SystemTime::now().into());
+        decided.await.map_err(shown)
     }
 
     /// Counts what tenants' streams use, from now on.

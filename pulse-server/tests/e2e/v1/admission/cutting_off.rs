@@ -72,7 +72,16 @@ fn the_api_ends_a_viewer_and_then_the_publisher_whose_key_stays_good() {
     assert_eq!(Client::new().get(&kept).status, 200, "another viewer goes on");
     rig.done(&studio.tenant.key, "POST", &studio.path("/disconnect"), &Value::Null, 204);
     assert_dropped(&mut encoder);
+    for said in ["they were told to disconnect", "its leave to publish was taken back"] {
+        assert!(rig.pulse.log().contains(said), "the operator learns that {said}:\n{}", rig.pulse.log());
+    }
+    // All tokens are void, and a key is none.
     let mut encoder = publish(&rig, "again", &studio.key);
+    rig.pulse.wait_live(&studio.id);
+    rig.done(&studio.tenant.key, "POST", &studio.path("/tokens/revoke"), &json!({"all": true}), 204);
+    wait::until("the other viewer's end", AT_ONCE, || {
+        wait::check(Client::new().get(&kept).status == 403, "it goes on")
+    });
     rig.pulse.wait_live(&studio.id);
     encoder.alive().unwrap();
     rig.pulse.assert_sound();

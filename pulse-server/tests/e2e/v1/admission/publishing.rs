@@ -37,6 +37,8 @@ fn a_stream_key_publishes_its_stream_until_it_is_revoked_and_others_do_not() {
     assert_refused(&rig, &studio.key);
     let log = rig.pulse.log();
     assert!(log.contains("revoked or has ended"), "the operator learns why: {log}");
+    let gone = log.lines().find(|line| line.contains("publisher gone")).expect("its end is logged");
+    assert!(gone.contains("its key or token was revoked"), "{gone}");
     assert!(!log.contains(&studio.key), "and no key");
 }
 
@@ -193,7 +195,7 @@ fn end_soon(rig: &Rig, studio: &Studio) {
 }
 
 #[test]
-fn a_publishing_token_publishes_its_stream_from_its_network_until_it_or_its_signing_key_is_revoked() {
+fn a_publishing_token_publishes_its_stream_from_its_network_until_it_or_all_or_its_signing_key_are_revoked() {
     let _seats = seats::some();
     let rig = quick();
     let studio = Studio::open(&rig, "a@example.org");
@@ -211,6 +213,12 @@ fn a_publishing_token_publishes_its_stream_from_its_network_until_it_or_its_sign
     assert_refused(&rig, &name(&token));
     let token = mint();
     let mut encoder = publish(&rig, "second", &name(&token));
+    rig.pulse.wait_live(&studio.id);
+    rig.done(&studio.tenant.key, "POST", &studio.path("/tokens/revoke"), &json!({"all": true}), 204);
+    assert_dropped(&mut encoder);
+    assert_refused(&rig, &name(&token));
+    let token = mint();
+    let mut encoder = publish(&rig, "third", &name(&token));
     rig.pulse.wait_live(&studio.id);
     let path = format!("/v1/projects/{}/signing-keys/{}", studio.tenant.project, studio.tenant.signing_key);
     rig.done(&studio.tenant.owner, "DELETE", &path, &Value::Null, 204);
