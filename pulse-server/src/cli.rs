@@ -36,9 +36,9 @@ pub enum Command {
 /// What operators do from the command line.
 #[derive(Debug, Clone, Args)]
 pub struct AdminArgs {
-    /// The configuration that `serve` would take.
+    /// The configuration of the server that is operated.
     #[command(flatten)]
-    pub serve: ServeArgs,
+    pub place: PlaceArgs,
     /// What to do.
     #[command(subcommand)]
     pub command: AdminCommand,
@@ -107,15 +107,23 @@ pub enum AdminCommand {
     ReplaceSessionKey,
 }
 
-/// Where the configuration comes from.
+/// Which server it is: where its configuration and its data are.
 #[derive(Debug, Clone, Default, Args)]
-pub struct ServeArgs {
+pub struct PlaceArgs {
     /// Configuration file (TOML); without it, the one that PULSE_CONFIG names, else defaults
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
     /// Folder for what survives a restart (data_dir)
     #[arg(long, value_name = "DIR")]
     pub data: Option<PathBuf>,
+}
+
+/// Where the configuration comes from.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Where the server's configuration and data are.
+    #[command(flatten)]
+    pub place: PlaceArgs,
     /// Address of the HTTP listener, such as 127.0.0.1:8080 (http.listen)
     #[arg(long, value_name = "ADDR")]
     pub http: Option<String>,
@@ -138,19 +146,25 @@ pub struct DemoArgs {
     pub no_publish: bool,
 }
 
-impl ServeArgs {
+impl PlaceArgs {
     /// The sources of the configuration: these flags and the process's environment.
     pub fn sources(&self) -> Sources {
         Sources {
             file: self.config.clone(),
             env: std::env::vars_os().collect(),
-            flags: Flags {
-                http: self.http.clone(),
-                rtmp: self.rtmp.clone(),
-                data: self.data.clone(),
-                open: self.open,
-            },
+            flags: Flags { data: self.data.clone(), ..Flags::default() },
         }
+    }
+}
+
+impl ServeArgs {
+    /// The sources of the configuration: these flags and the process's environment.
+    pub fn sources(&self) -> Sources {
+        let mut sources = self.place.sources();
+        sources.flags.http.clone_from(&self.http);
+        sources.flags.rtmp.clone_from(&self.rtmp);
+        sources.flags.open = self.open;
+        sources
     }
 }
 
@@ -171,7 +185,16 @@ mod tests {
         let cli = Cli::try_parse_from(line.split(' ')).unwrap();
         let Command::Admin(args) = cli.command else { panic!("not admin") };
         assert!(matches!(args.command, AdminCommand::CreateOperator { email, .. } if email == "a@b.co"));
-        assert_eq!(args.serve.data, Some(PathBuf::from("d")));
+        assert_eq!(args.place.sources().flags.data, Some(PathBuf::from("d")));
+    }
+
+    #[test]
+    fn admin_takes_no_flag_that_means_nothing_to_it() {
+        for flag in ["--http=127.0.0.1:1", "--rtmp=127.0.0.1:2", "--open"] {
+            let refused =
+                Cli::try_parse_from(["pulse-server", "admin", flag, "list-organizations"]).unwrap_err();
+            assert_eq!(refused.kind(), clap::error::ErrorKind::UnknownArgument, "{flag}");
+        }
     }
 
     #[test]

@@ -128,8 +128,18 @@ pub(crate) async fn issue<T: Tx>(
     Ok(token)
 }
 
-fn invalid() -> Error {
-    Error::refused(INVALID_TOKEN, "The link was used or has expired; ask for another one.")
+/// Says how to get another one.
+fn invalid(purpose: Purpose) -> Error {
+    let detail = match purpose {
+        Purpose::VerifyEmail => {
+            "The link was used or has expired. If you cannot log in, ask for a link to choose a password, with POST \
+             /v1/auth/password/forgot: using that one verifies the address, too."
+        }
+        Purpose::ResetPassword => {
+            "The link was used or has expired. Ask for another one with POST /v1/auth/password/forgot."
+        }
+    };
+    Error::refused(INVALID_TOKEN, detail)
 }
 
 fn usable(call: &Call, token: &Secret, purpose: Purpose) -> Vec<Condition> {
@@ -148,7 +158,7 @@ pub(crate) async fn find<T: Tx>(
     token: &Secret,
     purpose: Purpose,
 ) -> Result<MailToken, Error> {
-    tx.find(usable(call, token, purpose)).await?.ok_or_else(invalid)
+    tx.find(usable(call, token, purpose)).await?.ok_or_else(|| invalid(purpose))
 }
 
 /// Uses up a token; whose it was.
@@ -161,7 +171,7 @@ pub(crate) async fn redeem<T: Tx>(
     let found = find(tx, call, token, purpose).await?;
     let used = vec![set("used_at", call.now)];
     if tx.update::<MailToken>(usable(call, token, purpose), used).await? == 0 {
-        return Err(invalid());
+        return Err(invalid(purpose));
     }
     Ok(found.user_id)
 }

@@ -150,7 +150,7 @@ impl<K: Kind> Id<K> {
 #[non_exhaustive]
 pub enum ParseIdError {
     /// It is an id, of another kind.
-    #[error("this is the id of something else: the id of a(n) {expected} begins with `{prefix}_`")]
+    #[error("is the id of something else; must be {}", shape(expected, prefix))]
     WrongKind {
         /// What was expected: `organization`.
         expected: &'static str,
@@ -158,13 +158,20 @@ pub enum ParseIdError {
         prefix: &'static str,
     },
     /// It is no id.
-    #[error("not an id: the id of a(n) {expected} is `{prefix}_` and 26 characters of 0-9 and a-z")]
+    #[error("must be {}", shape(expected, prefix))]
     Malformed {
         /// What was expected: `organization`.
         expected: &'static str,
         /// How that one's ids begin, without the underscore.
         prefix: &'static str,
     },
+}
+
+/// What an id of a kind looks like, for messages: "the id of a stream: `str_` and 26 characters of 0-9 and a-z".
+fn shape(name: &str, prefix: &str) -> String {
+    // Names that begin with `u` are spoken as "you": a user.
+    let article = if name.starts_with(|c: char| "aeioAEIO".contains(c)) { "an" } else { "a" };
+    format!("the id of {article} {name}: `{prefix}_` and 26 characters of 0-9 and a-z")
 }
 
 impl<K> Clone for Id<K> {
@@ -234,7 +241,7 @@ impl<'de, K: Kind> serde::Deserialize<'de> for Id<K> {
             type Value = Id<K>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                write!(f, "the id of a(n) {}, `{}_…`", K::NAME, K::PREFIX)
+                f.write_str(&shape(K::NAME, K::PREFIX))
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<Id<K>, E> {
@@ -290,6 +297,23 @@ mod tests {
         ];
         for (text, error) in cases {
             assert_eq!(ProjectId::parse(text), Err(error), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_told_what_one_looks_like() {
+        let told = |text: &str| ProjectId::parse(text).unwrap_err().to_string();
+        assert_eq!(told("7"), "must be the id of a project: `prj_` and 26 characters of 0-9 and a-z");
+        assert_eq!(
+            told("org_01h455vb4pex5vsknk084sn02q"),
+            "is the id of something else; must be the id of a project: `prj_` and 26 characters of 0-9 and a-z"
+        );
+        for (name, begins) in [
+            ("organization", "the id of an organization:"),
+            ("API key", "the id of an API key:"),
+            ("user", "the id of a user:"),
+        ] {
+            assert!(shape(name, "x").starts_with(begins), "{name}");
         }
     }
 

@@ -4,6 +4,8 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use ipnet::IpNet;
+use platform_core::AddressPolicy;
+use platform_core::address::Exception;
 
 use super::list::Origins;
 use super::secret::Secret;
@@ -233,6 +235,15 @@ settings! {
         /// Networks to which hooks may lead although they are not public, such as `["10.1.0.0/16"]`. Without them nothing of this
         /// machine's or its neighbours' can be reached.
         allowed_networks: Vec<IpNet> = Vec::new(), Any, Live;
+    }
+}
+
+impl Hooks {
+    /// Where hooks may lead: everywhere that is public, and to what the operator allows.
+    pub(crate) fn policy(&self) -> AddressPolicy {
+        let mut policy = AddressPolicy::for_schemes(["https", "http"]);
+        policy.exceptions = self.allowed_networks.iter().copied().map(Exception::Net).collect();
+        policy
     }
 }
 

@@ -30,7 +30,7 @@ impl Picture {
         let child = spawn(&url, true).map_err(|error| {
             io::Error::new(
                 error.kind(),
-                format!("cannot start ffmpeg ({error}); install it, or run with PUBLISH=0"),
+                format!("cannot start ffmpeg ({error}); install it, or use --no-publish (`make demo PUBLISH=0`) and publish yourself"),
             )
         })?;
         Ok(Self(tokio::spawn(keep_publishing(child, url))))

@@ -10,7 +10,7 @@ use crate::run::Failure;
 
 /// Runs a command to its end and prints what came of it, as JSON.
 pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
-    let (config, _) = Config::load(&args.serve.sources())?;
+    let (config, _) = Config::load(&args.place.sources())?;
     let request = request(args.command)?;
     let answer = match socket::ask(&config.data_dir, &request).await? {
         Some(answer) => answer,

@@ -154,7 +154,15 @@ fn needs_fields(body: &Map<String, Value>, schemas: &Value) -> bool {
     let reference = body.get("content").and_then(|content| content.pointer("/application~1json/schema/$ref"));
     let name = reference.and_then(Value::as_str).and_then(|reference| reference.rsplit('/').next());
     let schema = name.and_then(|name| schemas.get(name));
-    schema.is_none_or(|schema| schema.get("required").is_some())
+    schema.is_none_or(requires)
+}
+
+/// Whether a schema has fields that must be there; of several alternatives, each.
+fn requires(schema: &Value) -> bool {
+    match schema.get("oneOf").and_then(Value::as_array) {
+        Some(alternatives) => alternatives.iter().all(requires),
+        None => schema.get("required").is_some(),
+    }
 }
 
 /// Whether an operation answers with a page.
@@ -236,6 +244,25 @@ mod tests {
         assert_eq!(needed("~1v1~1auth~1register/post"), Some(json!(true)));
         assert_eq!(needed("~1v1~1auth~1logout/post"), Some(json!(false)));
         assert_eq!(needed("~1v1~1streams~1{stream_id}~1tokens/post"), Some(json!(false)));
+        assert_eq!(
+            needed("~1v1~1streams~1{stream_id}~1tokens~1revoke/post"),
+            Some(json!(true)),
+            "one of its fields"
+        );
+    }
+
+    #[test]
+    fn each_way_to_revoke_tokens_has_an_example_of_its_own() {
+        let document = document();
+        let ways =
+            document.pointer("/components/schemas/RevokeTokens/oneOf").and_then(Value::as_array).unwrap();
+        let examples = |name: &str| {
+            ways.iter().find_map(|way| way.pointer(&format!("/properties/{name}/examples/0")).cloned())
+        };
+        assert_eq!(examples("viewer_id"), Some(json!("viewer-17")));
+        assert!(
+            examples("jti").is_some_and(|jti| jti != "viewer-17" && jti.as_str().map(str::len) == Some(22))
+        );
     }
 
     /// Whoever adds one decides here that anybody may ask.

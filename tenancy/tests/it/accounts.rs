@@ -18,6 +18,7 @@ on_each_store!(
     a_wrong_password_and_an_unknown_address_are_alike,
     a_forgotten_password_is_reset_once_and_ends_logins,
     a_newer_link_voids_the_older,
+    whose_link_is_void_gets_in_as_the_answer_says,
     registrations_can_be_closed,
     wrong_fields_are_named_together,
     the_same_address_in_other_case_is_the_same,
@@ -33,6 +34,21 @@ async fn a_person_registers_verifies_and_logs_in<S: Store>(w: World<S>) {
     write!(w, &Principal::Anonymous, [token] | tx, call | user::verify_email(tx, call, &token)).unwrap();
     let again = write!(w, &Principal::Anonymous, [token] | tx, call | user::verify_email(tx, call, &token));
     assert!(refused(&again.unwrap_err(), INVALID_TOKEN));
+    w.login("a@example.org").await.unwrap();
+}
+
+async fn whose_link_is_void_gets_in_as_the_answer_says<S: Store>(mut w: World<S>) {
+    let mail =
+        write!(w, &Principal::Anonymous, |tx, call| user::register(tx, call, &registration("a@example.org")));
+    let token = token_of(&mail.unwrap().message);
+    w.pass(tenancy::mail::VERIFY_VALID + Duration::from_millis(1));
+    let late = write!(w, &Principal::Anonymous, [token] | tx, call | user::verify_email(tx, call, &token));
+    let detail = late.unwrap_err().problem().detail;
+    assert!(detail.contains("POST /v1/auth/password/forgot"), "{detail}");
+    let mail = write!(w, &Principal::Anonymous, |tx, call| user::forgot(tx, call, "a@example.org"));
+    let token = token_of(&mail.unwrap().unwrap().message);
+    let new = password::hash(&Secret::from(PASSWORD)).unwrap();
+    write!(w, &Principal::Anonymous, [token, new] | tx, call | user::reset(tx, call, &token, &new)).unwrap();
     w.login("a@example.org").await.unwrap();
 }
 

@@ -12,7 +12,7 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, HeaderName, HeaderValue, LOC
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use platform_core::AddressPolicy;
-use platform_core::address::{Host, Pinned, Resolve, Target};
+use platform_core::address::{Host, Pinned, Refused, Resolve, Target};
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
@@ -38,8 +38,8 @@ pub(super) struct Said {
 /// Why a backend said nothing. For the operator's log: it may tell about the inside of the network.
 #[derive(Debug, thiserror::Error)]
 pub(super) enum CallError {
-    #[error("the URL is not allowed: {0}")]
-    Refused(#[from] platform_core::address::Refused),
+    #[error("the URL is not allowed: {0}{advice}", advice = advice(.0))]
+    Refused(#[from] Refused),
     #[error("no connection: {0}")]
     Connect(io::Error),
     #[error("no certificates of authorities are installed")]
@@ -48,6 +48,14 @@ pub(super) enum CallError {
     Http(#[from] hyper::Error),
     #[error("the request cannot be made: {0}")]
     Request(#[from] hyper::http::Error),
+}
+
+/// What the operator could do about it.
+fn advice(refused: &Refused) -> &'static str {
+    match refused {
+        Refused::Address { .. } => "; hooks.allowed_networks in the configuration can allow its network",
+        _ => "",
+    }
 }
 
 /// Resolves with the system's resolver.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Instant, SystemTime};
 
-use platform_core::{AddressPolicy, WallTime};
+use platform_core::WallTime;
 use tenancy::admission::HookSetup;
 use tenancy::hook::{HookEvent, OnFailure};
 
@@ -122,7 +122,7 @@ impl Hooks {
         let too_long = || NoAnswer::busy("what the peer sent is too long");
         let (body, kind) = question.body(setup.hook.format, now).ok_or_else(too_long)?;
         let signed = sign::sign(&setup.secret, now, &body);
-        let policy = policy(config);
+        let policy = config.hooks.policy();
         let call = call::post(&policy, &setup.hook.url, kind, body, &signed);
         let said = tokio::time::timeout(setup.hook.timeout(), call).await;
         let late = |_| format!("no answer within {} ms", setup.hook.timeout().as_millis());
@@ -168,14 +168,6 @@ impl Answer {
             (status, _) => Self::Denied(status),
         }
     }
-}
-
-/// Where hooks may lead: everywhere that is public, and where the operator allows it.
-fn policy(config: &Config) -> AddressPolicy {
-    let mut policy = AddressPolicy::for_schemes(["https", "http"]);
-    let networks = &config.hooks.allowed_networks;
-    policy.exceptions = networks.iter().copied().map(platform_core::address::Exception::Net).collect();
-    policy
 }
 
 fn denied(why: &str) -> Denied {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use axum::response::Response;
 use hyper::StatusCode;
+use platform_core::address::Refused;
 use platform_core::{ProjectId, WallTime};
 use serde::{Deserialize, Serialize};
 use tenancy::Error;
@@ -84,8 +85,8 @@ impl TryFrom<Shown> for HookWithSecret {
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct PutHook {
-    /// An `http` or `https` URL without credentials, of up to 2,048 bytes. Addresses that are not public are refused when it is
-    /// called, unless the operator allows them.
+    /// An `http` or `https` URL without credentials, of up to 2,048 bytes. An address that is not public is refused here, a name
+    /// that leads to one when it is called, unless the operator allows its network.
     #[schema(max_length = 2048, example = "https://backend.example.org/pulse")]
     url: String,
     /// When the backend is asked (`publish`, `play`) and told (`done`, when a publisher has gone); each once. `publish`, if it
@@ -133,6 +134,20 @@ impl From<PutHook> for HookInput {
     }
 }
 
+/// Refuses an address that hooks may not go to, for an early answer. A name may lead elsewhere by the time that it is called, which is
+/// when it is looked at; what is no URL is refused with the other fields.
+fn check_address(ctx: &Context, url: &str) -> Result<(), Failure> {
+    let mut policy = ctx.api.config().hooks.policy();
+    policy.ports = vec![1..=u16::MAX];
+    match policy.target(url) {
+        Err(Refused::Address { resolved: false, .. }) => {
+            let detail = "This address is not public; the operator of this server can allow its network with `hooks.allowed_networks`.";
+            Err(Failure::field("/url", "not_public", detail))
+        }
+        _ => Ok(()),
+    }
+}
+
 /// The hook of a project
 #[utoipa::path(get, path = "/v1/projects/{project_id}/hooks", operation_id = "read_hook", tag = "hooks",
     params(("project_id" = schema::ProjectId, Path)), responses((status = 200, body = Hook)))]
@@ -152,6 +167,7 @@ async fn replace(
     Path(id): Path<ProjectId>,
     Input(input): Input<PutHook>,
 ) -> Result<Response, Failure> {
+    check_address(&ctx, &input.url)?;
     ctx.change(StatusCode::OK, (id, HookInput::from(input)), |tx, call, (id, input)| {
         Box::pin(async move { HookWithSecret::try_from(hook::put(tx, call, *id, input).await?) })
     })

@@ -39,15 +39,18 @@ impl PartialSchema for RevokeTokens {
             let object = ObjectBuilder::new().schema_type(Type::Object).property(name, what).required(name);
             object.additional_properties(Some(AdditionalProperties::FreeForm(false)))
         };
-        let id = |what: &str| {
+        let id = |what: &str, example: &str| {
             let text = ObjectBuilder::new().schema_type(Type::String).description(Some(what));
-            text.min_length(Some(1)).max_length(Some(128)).examples(["viewer-17"])
+            text.min_length(Some(1)).max_length(Some(128)).examples([example])
         };
         let all = ObjectBuilder::new().schema_type(Type::Boolean).enum_values(Some([true]));
         OneOfBuilder::new()
             .description(Some("Which playback tokens of a stream are to be void."))
-            .item(only("viewer_id", id("All tokens of this viewer.")))
-            .item(only("jti", id("The token with this id, `token_id` when it was minted.")))
+            .item(only("viewer_id", id("All tokens of this viewer.", "viewer-17")))
+            .item(only(
+                "jti",
+                id("The token with this id, `token_id` when it was minted.", "Rk3vJx2mTq8bYc5nLw0ZaA"),
+            ))
             .item(only("all", all.description(Some("All tokens of the stream."))))
             .into()
     }

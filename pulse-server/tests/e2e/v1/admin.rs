@@ -26,7 +26,11 @@ fn the_command_line_goes_through_the_running_server_and_without_one() {
     assert_eq!((answer.status, answer.problem_code().as_str()), (403, "suspended"), "{}", answer.text());
     rig.admin(&["resume-organization", &tenant.organization], "").unwrap();
     rig.get(&tenant.key, &path);
-    assert!(rig.admin(&["suspend-organization", "org_nonsense"], "").unwrap_err().contains("not an id"));
+    assert!(
+        rig.admin(&["suspend-organization", "org_nonsense"], "")
+            .unwrap_err()
+            .contains("the id of an organization: `org_`")
+    );
 
     // The key is rotated under the running server, which goes on; the next start takes the new one.
     rig.admin(&["rotate-master-key"], "").unwrap();

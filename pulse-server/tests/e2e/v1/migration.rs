@@ -294,11 +294,35 @@ fn a_backend_is_asked_over_https_if_its_certificate_is_of_a_trusted_authority_an
 fn a_hook_does_not_lead_to_what_only_the_server_can_reach() {
     let _seats = seats::some();
     let backend = Backend::start();
-    let (mut rig, tenant, _) = set_up("");
-    hook(&rig, &tenant, &json!({"url": backend.url("/ok"), "events": ["publish"]}));
+    let (mut rig, tenant, _) = set_up(HERE);
+    let configured = json!({"url": backend.url("/ok"), "events": ["publish"]});
+    hook(&rig, &tenant, &configured);
+    let config = rig.pulse.stage().path().join("pulse.toml");
+    let without = std::fs::read_to_string(&config).unwrap().replace(HERE, "[hooks]\n");
+    std::fs::write(&config, without).unwrap();
+    rig.pulse.reload();
+
+    // What is entered from now on is refused at once, however it is written.
+    let hooks = format!("/v1/projects/{}/hooks", tenant.project);
+    wait::until("the address to be refused", PATIENCE, || {
+        let answer = rig.ask(&tenant.owner, "PUT", &hooks, &configured);
+        wait::check(answer.status == 400, answer.text())
+    });
+    for url in [
+        "http://0x7f.1:8000/",
+        "https://10.1.2.3/",
+        "http://[::ffff:169.254.169.254]/",
+        "http://[fd00::1]:81/",
+    ] {
+        let refused = rig.done(&tenant.owner, "PUT", &hooks, &json!({"url": url}), 400);
+        assert_eq!(refused["errors"][0]["pointer"], "/url", "{refused}");
+        assert_eq!(refused["errors"][0]["rule"], "not_public", "{refused}");
+    }
+    // What was there is looked at when it is asked, and the operator learns what would allow it.
     let mut encoder = Feed::new().publish("encoder", rig.pulse.stage().path(), &publish_url(&rig, "show"));
     assert!(!encoder.wait(PATIENCE).success());
     assert!(backend.asked("/ok").is_empty(), "{:?}", backend.asked("/ok"));
-    assert!(rig.pulse.log().contains("loopback address, which is not allowed"), "{}", rig.pulse.log());
+    let log = rig.pulse.log();
+    assert!(log.contains("loopback address, which is not allowed; hooks.allowed_networks"), "{log}");
     rig.pulse.assert_sound();
 }
