@@ -24,19 +24,21 @@ const STEPS: u32 = 1200;
 const STEP: Duration = Duration::from_millis(50);
 
 /// Sets the server up, runs it, and ends it when its own input ends. The order of texts is one that a COLLATE has to overrule.
-/// Nothing is synced: no test turns the machine off, and creating databases would take most of the time.
+/// Nothing is synced: no test turns the machine off, and creating databases would take most of the time. What nobody waits for is written
+/// late, so that a crash loses it.
 const SCRIPT: &str = r#"
 trap '' INT TERM
 cd "$1" || exit 1
 "$2/initdb" --no-sync -D data -U "$3" -A trust -E UTF8 --locale=C.UTF-8 --locale-provider=icu --icu-locale=en-US >log 2>&1 || exit 1
 start() {
-    "$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync=off -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 </dev/null &
+    "$2/postgres" -D data -k "$1" -c listen_addresses= -c fsync=off -c wal_writer_delay=10s -c max_connections=400 -c shared_buffers=32MB >>log 2>&1 </dev/null &
     server=$!
 }
 start "$1" "$2"
 while read -r order; do
     case $order in
     stop) kill -INT $server; wait $server; touch stopped ;;
+    crash) kill -QUIT $server; wait $server; touch stopped ;;
     start) rm stopped; start "$1" "$2" ;;
     esac
 done
@@ -85,7 +87,17 @@ impl Postgres {
         self.wait_until("stop", || self.folder.join("stopped").exists());
     }
 
-    /// Starts a server again that was stopped.
+    /// Ends the server as a crash would: what it had not written yet, and no commit needed, is lost.
+    ///
+    /// # Panics
+    ///
+    /// When it does not end.
+    pub fn crash(&self) {
+        self.order("crash\n");
+        self.wait_until("crash", || self.folder.join("stopped").exists());
+    }
+
+    /// Starts a server again that was stopped, or has crashed.
     ///
     /// # Panics
     ///

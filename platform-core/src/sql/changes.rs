@@ -79,7 +79,8 @@ pub enum Change {
 pub enum FlushCause {
     /// The subscriber was too slow, or there was too much.
     Behind,
-    /// The connection to the database was lost. Until it is back, nothing is heard from other processes.
+    /// The connection to the database was lost. Until it is back, which is said with another flush, nothing is heard from other
+    /// processes.
     Disconnected,
 }
 
@@ -159,6 +160,14 @@ impl Hub {
 
     pub(super) fn flush(&self, cause: FlushCause) {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).tell(Change::Flush(cause));
+    }
+
+    /// Rows are numbered anew, maybe, and some may have been missed.
+    pub(super) fn begin_anew(&self) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.recent.clear();
+        state.order.clear();
+        state.tell(Change::Flush(FlushCause::Disconnected));
     }
 
     pub(super) fn close(&self) {

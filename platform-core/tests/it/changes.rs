@@ -152,17 +152,54 @@ async fn a_lost_connection_flushes_and_nothing_is_missed() {
                 WHERE datname = current_database() AND query LIKE 'LISTEN%'";
     assert_eq!(Postgres::shared().psql(&fixture.location, kill).trim(), "t");
     assert_eq!(soon(changes.next()).await, Some(Change::Flush(FlushCause::Disconnected)));
+    // It is heard of by its name, or in what is said when the connection is back.
     change(&there, "after").await;
-    loop {
-        match soon(changes.next()).await {
-            Some(Change::Flush(_)) => {}
-            Some(Change::Entity { entity, .. }) => {
-                assert_eq!(entity.id, "after");
-                break;
-            }
-            other => panic!("{other:?}"),
-        }
+    match soon(changes.next()).await {
+        Some(Change::Flush(_)) => {}
+        Some(Change::Entity { entity, .. }) => assert_eq!(entity.id, "after"),
+        other => panic!("{other:?}"),
     }
+    change(&there, "later").await;
+    while heard_or_flushed(&mut changes).await.as_deref() != Some("later") {}
+}
+
+async fn heard_or_flushed(changes: &mut Changes) -> Option<String> {
+    match soon(changes.next()).await {
+        Some(Change::Entity { entity, .. }) => Some(entity.id),
+        Some(Change::Flush(_)) => None,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn what_others_change_is_heard_of_after_a_crash_that_turns_the_numbers_of_transactions_back() {
+    let postgres = Postgres::own();
+    let fixture = Fixture::of(&postgres);
+    let (here, there) = (fixture.open().await, fixture.bare().await);
+    let mut changes = here.changes().await.unwrap();
+    change(&there, "before").await;
+    assert_eq!(heard(&mut changes).await, "before");
+    // Numbers that are in no log, and that the follower has seen to be over.
+    let burn = "BEGIN; SELECT pg_current_xact_id(); ROLLBACK;".repeat(200);
+    postgres.psql(&fixture.location, &format!("{burn} SELECT pg_notify('pulse_changes', '');"));
+    let began = postgres.psql(&fixture.location, "SELECT clock_timestamp()");
+    let polled = format!(
+        "SELECT count(*) > 0 FROM pg_stat_activity WHERE query LIKE 'SELECT%FROM pulse_outbox WHERE%' \
+         AND pid <> pg_backend_pid() AND query_start > '{}'",
+        began.trim()
+    );
+    soon(async {
+        while postgres.psql(&fixture.location, &polled).trim() != "t" {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    })
+    .await;
+    postgres.crash();
+    assert_eq!(heard_or_flushed(&mut changes).await, None, "the connection is lost");
+    postgres.start_again();
+    assert_eq!(heard_or_flushed(&mut changes).await, None, "and is back");
+    change(&there, "after").await;
+    assert_eq!(heard(&mut changes).await, "after");
 }
 
 async fn an_observer_knows_before_the_writer_is_answered(fixture: Fixture) {

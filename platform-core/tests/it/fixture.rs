@@ -30,7 +30,11 @@ impl Fixture {
     }
 
     pub(crate) fn postgres() -> Self {
-        Self::at(Postgres::shared().database(), None)
+        Self::of(Postgres::shared())
+    }
+
+    pub(crate) fn of(postgres: &Postgres) -> Self {
+        Self::at(postgres.database(), None)
     }
 
     fn at(location: Location, folder: Option<tempfile::TempDir>) -> Self {

@@ -48,7 +48,7 @@ pub(super) async fn start(
 ) -> Result<(), Error> {
     let listening = Listening::open(&shared).await?;
     let answer_timeout = shared.answer_timeout;
-    let mut follower = Follower { readers, answer_timeout, at: Position::START, reached: true };
+    let mut follower = Follower { readers, answer_timeout, at: Position::START, lost: false };
     follower.at = outbox::end(&mut follower.tx().await?).await?;
     tokio::spawn(async move {
         tokio::select! {
@@ -106,10 +106,10 @@ impl Listening {
 struct Follower {
     readers: PgPool,
     answer_timeout: Duration,
-    /// Everything before this is read and will not grow.
+    /// Everything before this is read and will not grow, as long as the server is the same.
     at: Position,
-    /// Whether the last poll succeeded.
-    reached: bool,
+    /// Whether a connection was lost since the place was taken.
+    lost: bool,
 }
 
 impl Follower {
@@ -121,7 +121,7 @@ impl Follower {
                     if !open.turn(shared, poll_interval).await {
                         // It is made anew at the next turn.
                         listening = None;
-                        shared.changes.flush(FlushCause::Disconnected);
+                        self.lost(shared);
                     }
                 }
                 None => match Listening::open(shared).await {
@@ -129,18 +129,26 @@ impl Follower {
                     Err(_) => sleep(poll_interval).await,
                 },
             }
-            match self.poll(shared).await {
-                Ok(()) => self.reached = true,
-                Err(_) => self.lost(shared),
+            if self.poll(shared).await.is_err() {
+                self.lost(shared);
             }
         }
     }
 
     /// Says once that the database is away.
     fn lost(&mut self, shared: &Shared) {
-        if std::mem::replace(&mut self.reached, false) {
+        if !std::mem::replace(&mut self.lost, true) {
             shared.changes.flush(FlushCause::Disconnected);
         }
+    }
+
+    /// Takes a new place in what may be another server, or the same after a crash or from a backup: its transactions may be numbered
+    /// as some that were read already. What was written in between may be among those, so all that is known is old.
+    async fn begin_anew(&mut self, tx: &mut Tx, shared: &Shared) -> Result<(), Error> {
+        self.at = outbox::end(tx).await?;
+        self.lost = false;
+        shared.changes.begin_anew();
+        Ok(())
     }
 
     async fn tx(&self) -> Result<Tx, Error> {
@@ -152,14 +160,22 @@ impl Follower {
     /// [`Hub`](crate::sql::changes::Hub) only once, but not passed: others may yet come in between.
     async fn poll(&mut self, shared: &Shared) -> Result<(), Error> {
         let mut tx = self.tx().await?;
+        if self.lost {
+            self.begin_anew(&mut tx, shared).await?;
+        }
         loop {
             let seen = outbox::visible(&mut tx, self.at, BATCH).await?;
+            if seen.settled_below <= self.at.transaction {
+                // Numbers that were over are still to come.
+                self.begin_anew(&mut tx, shared).await?;
+                continue;
+            }
             let full = seen.rows.len() == BATCH;
             let settled =
                 seen.rows.iter().take_while(|row| row.position.transaction < seen.settled_below).last();
             let next = match settled.map(|row| row.position) {
                 // All before the horizon was read.
-                _ if !full => Position::end_of(seen.settled_below - 1).max(self.at),
+                _ if !full => Position::end_of(seen.settled_below - 1),
                 Some(position) => position,
                 None => {
                     // More stands behind one open transaction than is read at once.

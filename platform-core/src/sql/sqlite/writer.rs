@@ -106,8 +106,8 @@ async fn group(
     if let Err(error) = tx.control("BEGIN IMMEDIATE; SAVEPOINT job").await {
         // Part of it may have worked.
         let _ = tx.control("ROLLBACK").await;
-        first.finish(Err(error));
-        return None;
+        first.finish(Err(error.clone()));
+        return refuse(requests, &error);
     }
     let began = Instant::now();
     let mut jobs = Vec::new();
@@ -143,6 +143,19 @@ async fn group(
         job.finish(result.clone());
     }
     other
+}
+
+/// Answers those who wait behind a group that could not begin, as when somebody else holds the file's lock: one after the other they would
+/// each wait for it as long again. Returns a request that is no job.
+fn refuse(requests: &mut mpsc::Receiver<Request>, error: &Error) -> Option<Request> {
+    // Who comes meanwhile may find the lock free.
+    for _ in 0..requests.len() {
+        match requests.try_recv() {
+            Ok(Request::Job(job)) => job.finish(Err(error.clone())),
+            other => return other.ok(),
+        }
+    }
+    None
 }
 
 /// Runs a job in a savepoint of its own. `fresh` says whether the one that is open has nothing in it.
@@ -184,4 +197,45 @@ async fn truncate(tx: &mut Tx) -> Result<(), Error> {
     tx.control(BUSY_TIMEOUT).await?;
     // Busy: a reader holds the log. The caller tries again.
     if row?.get::<i64>(0)? == 0 { Ok(()) } else { Err(Error::Busy) }
+}
+
+#[cfg(test)]
+mod tests {
+    use sqlx::sqlite::SqliteConnectOptions;
+    use sqlx::{ConnectOptions as _, Connection as _};
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::sql::{Config, Db, Location};
+
+    #[tokio::test]
+    async fn who_waits_for_a_lock_that_somebody_else_holds_waits_once_however_many_wait() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pulse.db");
+        let db = Db::open(Config::new(Location::File(file.clone()))).await.unwrap();
+        let make = "CREATE TABLE thing (id BIGINT PRIMARY KEY)";
+        db.write((), move |tx, ()| Box::pin(tx.execute(make))).await.unwrap();
+        // As a tool that makes a backup may.
+        let mut other = SqliteConnectOptions::new().filename(&file).connect().await.unwrap();
+        let held = other.begin_with("BEGIN IMMEDIATE").await.unwrap();
+        let writes = (0..20).map(|_| {
+            let db = db.clone();
+            tokio::spawn(async move {
+                let insert = "INSERT INTO thing VALUES (1)";
+                db.write((), move |tx, ()| Box::pin(tx.execute(insert))).await
+            })
+        });
+        let writes: Vec<_> = writes.collect();
+        let all = async {
+            for write in writes {
+                let refused: Result<u64, Error> = write.await.unwrap();
+                assert!(matches!(refused, Err(Error::Unavailable(_))), "{refused:?}");
+            }
+        };
+        // The lock is waited for for 5 s; by one after the other, it would be 100.
+        timeout(Duration::from_secs(20), all).await.unwrap();
+        held.rollback().await.unwrap();
+        let insert = "INSERT INTO thing VALUES (1)";
+        assert_eq!(db.write((), move |tx, ()| Box::pin(tx.execute(insert))).await.unwrap(), 1);
+    }
 }

@@ -93,7 +93,8 @@ impl Waiting {
             }
             _ => {
                 shared.api.cache.doubt(SystemTime::now().into());
-                self.now.extend(shared.active.all().into_iter().map(Look::Stream).chain([Look::Apps]));
+                let all = shared.active.all().into_iter();
+                self.now.extend(all.flat_map(|id| [Look::Stream(id), Look::Lease(id)]).chain([Look::Apps]));
             }
         }
     }
