@@ -80,7 +80,9 @@ settings! {
         /// PEM file with the certificate's private key. Read again whenever it changes.
         tls_key: Option<PathBuf> = None, Any, Restart;
         /// The URL under which viewers reach this server, where that is not the address it listens on (behind a proxy). Used in
-        /// what is printed for people; playlists are relative and do not need it.
+        /// what is printed for people and in the links of mails; playlists are relative and do not need it. The pages that mails
+        /// lead to, `/verify-email`, `/reset-password` and `/invitation`, are served here; where this is the URL of a dashboard of
+        /// yours, it serves pages of its own there.
         public_url: Option<String> = None, HttpUrl, Live;
     }
 }

@@ -1,5 +1,6 @@
-//! HTTP for viewers: playlists, parts and segments, FLV, the player page.
+//! HTTP for viewers: playlists, parts and segments, FLV, the player page; and the pages that mails lead to.
 
+mod account;
 mod admission;
 pub(crate) mod body;
 mod conn;

@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderValue, LOCATION};
 use hyper::{Method, Response, StatusCode};
 
 use super::body::Body;
 use super::cors::Readers;
 use super::head::Head;
 use super::problem::Problem;
-use super::{App, cors, flv, hls, page};
+use super::{App, account, cors, flv, hls, page};
 
 /// Answers a request.
 pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
@@ -36,11 +36,23 @@ pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
         return page::answer(rest);
     }
     match path {
+        "/" => to_docs(),
         "/healthz" => plain("ok\n", StatusCode::OK),
         "/readyz" if app.is_ready() => plain("ready\n", StatusCode::OK),
         "/readyz" => plain("not ready\n", StatusCode::SERVICE_UNAVAILABLE),
-        _ => Problem::not_found("not_found", "There is nothing at this address.").response(),
+        _ => account::answer(path).unwrap_or_else(nothing),
     }
+}
+
+fn nothing() -> Response<Body> {
+    Problem::not_found("not_found", "There is nothing at this address.").response()
+}
+
+/// Whoever opens the server's bare address sees what it can do.
+fn to_docs() -> Response<Body> {
+    let mut response = plain("The API's reference is at /docs/.\n", StatusCode::FOUND);
+    response.headers_mut().insert(LOCATION, HeaderValue::from_static("/docs/"));
+    response
 }
 
 async fn preflight(app: &App, head: &Head) -> Response<Body> {

@@ -8,7 +8,7 @@ use utoipa::openapi::OpenApi;
 
 /// What the document says of the API as a whole.
 const ABOUT: &str = "Live video: organizations, projects, keys, streams. Errors are RFC 9457 problem documents with a stable `code`. \
-Lists take `limit` and `cursor`. Writes take an `Idempotency-Key`. See docs/api.md.";
+Lists take `limit` and `cursor`. Writes take an `Idempotency-Key`.";
 
 /// Methods that change something.
 const WRITES: [&str; 4] = ["post", "put", "patch", "delete"];

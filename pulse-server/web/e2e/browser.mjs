@@ -30,12 +30,16 @@ export function launch() {
   });
 }
 
-/**
- * Opens the player page in a fresh profile, with a token if one is given. Its script errors and what its policy forbade are collected
- * in `page.problems`.
- */
+/** Opens the player page in a fresh profile, with a token if one is given. */
 export async function watch(browser, token) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 } });
+  const page = await blank(await browser.newContext({ viewport: { width: 1280, height: 800 } }));
+  const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
+  await page.goto(`${SERVER}/watch/${encodeURIComponent(STREAM)}${query}`);
+  return page;
+}
+
+/** An empty page. Script errors and what policies forbid are collected in `page.problems`. */
+export async function blank(context) {
   const page = await context.newPage();
   page.problems = [];
   page.on('pageerror', (error) => page.problems.push(`uncaught: ${error.message}`));
@@ -48,8 +52,6 @@ export async function watch(browser, token) {
       window.reportViolation(`${violatedDirective} forbids ${blockedURI}`);
     });
   });
-  const query = token === undefined ? '' : `?token=${encodeURIComponent(token)}`;
-  await page.goto(`${SERVER}/watch/${encodeURIComponent(STREAM)}${query}`);
   return page;
 }
 

@@ -6,6 +6,9 @@ const element = (name, attributes = {}, ...children) => {
   return made;
 };
 
+// A description's text: what stands between backquotes is code.
+const prose = (text) => text.split("`").map((piece, n) => (n % 2 ? element("code", {}, piece) : piece));
+
 let description;
 const follow = (schema) => {
   if (!schema?.$ref) return schema ?? {};
@@ -53,7 +56,7 @@ const fieldTable = (schema) => {
   const rows = Object.entries(properties).map(([name, field]) => element("tr", {},
     element("td", {}, element("code", {}, name), required.includes(name) ? "" : " (optional)"),
     element("td", {}, typeOf(field)),
-    element("td", {}, field.description ?? follow(field).description ?? "")));
+    element("td", {}, ...prose(field.description ?? follow(field).description ?? ""))));
   return element("table", {}, element("tbody", {}, ...rows));
 };
 
@@ -104,12 +107,12 @@ const tryIt = (method, path, operation) => {
 
 const operationView = (method, path, operation) => {
   const made = element("div", {});
-  if (operation.description) made.append(element("p", {}, operation.description));
+  if (operation.description) made.append(element("p", {}, ...prose(operation.description)));
   const body = bodyOf(operation.requestBody);
   if (body) made.append(element("h3", {}, "Body"), fieldTable(body));
   for (const [status, response] of Object.entries(operation.responses)) {
     const whole = follow(response);
-    made.append(element("h3", {}, `Answer ${status}`), element("p", {}, whole.description ?? ""));
+    made.append(element("h3", {}, `Answer ${status}`), element("p", {}, ...prose(whole.description ?? "")));
     if (bodyOf(whole)) made.append(fieldTable(bodyOf(whole)));
   }
   made.append(...tryIt(method, path, operation));
@@ -117,7 +120,7 @@ const operationView = (method, path, operation) => {
 };
 
 const show = () => {
-  document.getElementById("about").textContent = description.info.description;
+  document.getElementById("about").replaceChildren(...prose(description.info.description));
   const groups = new Map();
   for (const [path, operations] of Object.entries(description.paths)) {
     for (const [method, operation] of Object.entries(operations)) {
@@ -132,12 +135,12 @@ const show = () => {
     const list = element("div", {}, element("h2", {}, tag));
     for (const { path, method, operation } of entries) {
       const summary = element("summary", {}, element("span", { class: `method ${method}` }, method),
-        element("code", {}, path), element("span", {}, operation.summary ?? ""));
+        element("code", {}, path), element("span", {}, ...prose(operation.summary ?? "")));
       const details = element("details", { class: "operation", id: operation.operationId }, summary);
       details.addEventListener("toggle", () => {
         if (details.open && details.children.length === 1) details.append(operationView(method, path, operation));
       });
-      const link = element("a", { href: `#${operation.operationId}` }, operation.summary ?? path);
+      const link = element("a", { href: `#${operation.operationId}` }, ...prose(operation.summary ?? path));
       link.addEventListener("click", () => { details.open = true; });
       section.append(details);
       list.append(link);

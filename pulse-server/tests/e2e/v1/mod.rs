@@ -13,6 +13,7 @@ mod erasure;
 mod isolation;
 mod live_state;
 mod mail;
+mod mail_links;
 mod matrix;
 mod media_origins;
 mod migration;

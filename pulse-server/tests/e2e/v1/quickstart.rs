@@ -73,6 +73,8 @@ fn the_reference_page_and_its_parts_come_from_the_server_itself() {
     }
     assert!(!page.text().contains("//cdn"), "nothing comes from elsewhere");
     assert_eq!(rig.pulse.get("/docs").header("location"), "/docs/");
+    let bare = rig.pulse.get("/");
+    assert_eq!((bare.status, bare.header("location")), (302, "/docs/"));
     assert!(rig.pulse.get("/openapi.json").json()["paths"].as_object().unwrap().len() > 30);
 }
 
@@ -93,6 +95,7 @@ fn the_reference_page_shows_every_operation_in_a_browser_under_its_strict_policy
     let (page, log) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(!log.contains("Content Security Policy"), "{log}");
     assert_eq!(page.matches("class=\"operation\"").count(), operations, "{log}");
+    assert!(!page.contains('`'), "what stands between backquotes is shown as code");
     // The one that the address names is open, with its fields and a form.
     for shown in ["playback_policy", "Try it", "Answer 201"] {
         assert!(page.contains(shown), "{shown} is not on the page: {log}");
