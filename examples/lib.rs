@@ -1,1 +1,1 @@
-//! Nothing: the examples are beside this file, `hls_files.rs` and `rtmp_ingest.rs`.
+//! Nothing: the examples are beside this file, `hls_files.rs`, `rtmp_ingest.rs`, `tenancy_memory.rs` and `tenancy_sqlite.rs`.

@@ -1,4 +1,6 @@
 //! `tenancy` alone, in memory: Ada creates an organization with a project and a stream.
+//!
+//! `cargo run -p pulse-examples --example tenancy_memory` prints the stream's id and its key.
 
 use platform_core::{Secret, WallTime};
 use tenancy::store::{Store as _, memory::Memory};
