@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use platform_core::OrganizationId;
 use tenancy::revocation::Tag;
@@ -26,6 +27,14 @@ struct House {
     known: HashMap<Tag, u32>,
     /// Of those who do not, how many come from one network.
     unknown: HashMap<Network, i64>,
+    /// When somebody was refused who had less than a fair share of the full house.
+    contested: Option<Instant>,
+}
+
+impl House {
+    fn is_contested(&self, now: Instant) -> bool {
+        self.contested.is_some_and(|since| now.saturating_duration_since(since) < CONTEST)
+    }
 }
 
 impl Audience {
@@ -61,23 +70,38 @@ pub(super) struct Place {
     pub(super) limit: Option<i64>,
 }
 
-/// Places that one network may have of any plan. Of a larger one it may have half.
+/// Places that one network may have of any plan as long as nobody else wants them. Of a larger one it may have half.
 const SMALL: i64 = 50;
+/// For how long after others wanted places and found none a network has no new ones beyond half. Its viewers who have gone leave theirs to
+/// those others, who come again meanwhile.
+const CONTEST: Duration = Duration::from_secs(60);
 
 impl Place {
-    /// Whether there is a place in this house, which knows the viewer or not.
-    fn room(&self, house: Option<&House>, limit: i64) -> Result<(), Denied> {
-        let taken = house.map_or(0, |house| house.taken);
+    /// Whether there is a place for a viewer whom this house does not know.
+    fn room(&self, house: Option<&mut House>, limit: i64, now: Instant) -> Result<(), Denied> {
+        let Some(house) = house else { return self.in_full(0, limit) };
+        let there = house.unknown.get(&self.network).copied().unwrap_or(0);
+        if house.taken >= limit && there < limit / 2 {
+            house.contested = Some(now);
+        }
+        self.in_full(house.taken, limit)?;
+        // Those who say who they are have tokens that the tenant gave to each.
+        let share = match self.viewer {
+            Some(_) => limit,
+            None if house.is_contested(now) => limit / 2,
+            None => SMALL.max(limit / 2),
+        };
+        if there >= share {
+            let why = format!("one address has {there} of the places of {} already", self.organization_id);
+            return Err(denied(DeniedCode::LimitReached, why));
+        }
+        Ok(())
+    }
+
+    fn in_full(&self, taken: i64, limit: i64) -> Result<(), Denied> {
         if taken >= limit {
             self.audience.refuse(self.organization_id, limit);
             let why = format!("the plan of {} allows {limit} viewers at once", self.organization_id);
-            return Err(denied(DeniedCode::LimitReached, why));
-        }
-        // Those who say who they are have tokens that the tenant gave to each.
-        let share = if self.viewer.is_some() { limit } else { SMALL.max(limit / 2) };
-        let there = house.and_then(|house| house.unknown.get(&self.network)).copied().unwrap_or(0);
-        if there >= share {
-            let why = format!("one address has {there} of the places of {} already", self.organization_id);
             return Err(denied(DeniedCode::LimitReached, why));
         }
         Ok(())
@@ -100,7 +124,7 @@ impl Seat for Place {
         let known = |house: &House| self.viewer.is_some_and(|viewer| house.known.contains_key(&viewer));
         let counted = houses.get(&self.organization_id).is_some_and(known);
         if let Some(limit) = self.limit.filter(|_| !counted) {
-            self.room(houses.get(&self.organization_id), limit)?;
+            self.room(houses.get_mut(&self.organization_id), limit, Instant::now())?;
         }
         let house = houses.entry(self.organization_id).or_default();
         house.taken += i64::from(!counted);
@@ -173,6 +197,26 @@ mod tests {
         assert!(Place { network, ..place(&audience, None, 400) }.take().is_ok());
         drop(taken);
         assert!(audience.houses().is_empty());
+    }
+
+    #[test]
+    fn one_address_fills_a_small_plan_until_others_want_places() {
+        let audience = Arc::default();
+        let elsewhere = Network::of("192.0.2.2".parse().unwrap());
+        let other = || Place { network: elsewhere, ..place(&audience, None, 10) };
+        let mut taken: Vec<_> = (0..10).map(|_| place(&audience, None, 10).take().unwrap()).collect();
+        assert!(place(&audience, None, 10).take().is_err());
+        taken.pop();
+        taken.push(place(&audience, None, 10).take().unwrap());
+        assert!(other().take().is_err(), "there is none");
+        taken.pop();
+        assert!(place(&audience, None, 10).take().is_err(), "it is for the others");
+        let _there = other().take().unwrap();
+        taken.pop();
+        let organization_id = OrganizationId::from_uuid(1);
+        let since = |contested| audience.houses().get_mut(&organization_id).unwrap().contested = contested;
+        since(Instant::now().checked_sub(CONTEST));
+        assert!(place(&audience, None, 10).take().is_ok(), "who do not come again");
     }
 
     #[test]
