@@ -53,6 +53,7 @@ pub mod authority;
 pub mod bulk;
 pub mod cache;
 mod call;
+mod claim;
 mod error;
 pub mod field;
 pub mod gate;

@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::admission::verifier::{self, Purpose, Verifier};
 use crate::authority::{Permission, Target, authorize};
+pub use crate::claim::Audience;
+use crate::claim::{rounded_down, rounded_up};
 use crate::error::STATE;
 use crate::field::Fields;
 use crate::signing_key::{SigningAlgorithm, SigningKey};
@@ -35,19 +37,21 @@ const MAX_RENDITIONS: (usize, usize) = (16, 64);
 /// Bytes of a token that is looked at.
 pub(crate) const MAX_BYTES: usize = 8 * 1024;
 
-/// What a playback token says.
+/// What a token says. Dates are read with fractions of a second, and rounded so that a token is valid for no longer than it says.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Claims {
-    /// [`AUDIENCE`].
-    pub aud: String,
+    /// [`AUDIENCE`], [`PUBLISH_AUDIENCE`], or both: then it is good for both.
+    pub aud: Audience,
     /// The stream.
     pub sub: StreamId,
     /// When it was signed, in seconds since 1970.
+    #[serde(deserialize_with = "rounded_down")]
     pub iat: i64,
     /// Until when it may be used, in seconds since 1970.
+    #[serde(deserialize_with = "rounded_down")]
     pub exp: i64,
     /// From when on, in seconds since 1970.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default, deserialize_with = "rounded_up", skip_serializing_if = "Option::is_none")]
     pub nbf: Option<i64>,
     /// The token's own id, by which it can be revoked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -201,7 +205,7 @@ impl Minter {
         let valid = input.valid.unwrap_or(Duration::from_secs(3_600));
         let now = call.now.max(input.not_before.unwrap_or(WallTime::MIN));
         let claims = Claims {
-            aud: self.purpose.audience().to_owned(),
+            aud: self.purpose.audience().into(),
             sub: self.stream_id,
             iat: call.now.unix_ms() / 1000,
             exp: now.plus(valid).unix_ms() / 1000,

@@ -57,6 +57,13 @@ fn claims() -> Vec<String> {
         others(r#"["pulse:playback","pulse:publish"]"#, "$STREAM"),
         others(r#""pulse:playback""#, "str_00000000000000000000000000"),
         others("null", ""),
+        others(r#"["pulse:playback"]"#, "$STREAM"),
+        others(r#"["other","pulse:publish"]"#, "$STREAM"),
+        others("[]", "$STREAM"),
+        playback(&format!(r#""iat":{NOW}.5,"nbf":{NOW}.25,"exp":{soon}.75"#)),
+        playback(&format!(r#""iat":{NOW},"exp":{}.99"#, NOW - 5)),
+        playback(&format!(r#""iat":{NOW},"exp":1.790000001e9"#)),
+        playback(&format!(r#""iat":-1e300,"nbf":1e17,"exp":{soon}.5"#)),
     ]
 }
 

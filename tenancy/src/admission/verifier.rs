@@ -12,7 +12,7 @@ use crate::token::{self, AUDIENCE, Claims, LEEWAY, MAX_AHEAD, MAX_BYTES, MAX_VAL
 use crate::vault::Keys;
 use crate::{Error, SigningKeyId};
 
-/// What a token is for, which is its audience (RFC 7519 §4.1.3).
+/// What a token is for: its audience, or one of them (RFC 7519 §4.1.3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Purpose {
     /// To play: [`AUDIENCE`].

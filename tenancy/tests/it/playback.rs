@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use platform_core::{ProjectId, Secret};
+use tenancy::admission::{self, Purpose};
 use tenancy::revocation::{self, Revoke};
 use tenancy::signing_key::{self, SigningAlgorithm, SigningKey, SigningKeyInput};
 use tenancy::store::{Store, Tx};
@@ -16,6 +17,7 @@ on_each_store!(
     a_token_opens_one_stream_for_a_time,
     a_token_is_void_after_its_key_or_epoch,
     the_algorithm_is_the_keys_and_never_the_tokens,
+    tokens_are_read_as_common_libraries_write_them,
     minting_needs_a_key_and_writes_nothing,
     wrong_wishes_are_named,
 );
@@ -129,6 +131,60 @@ async fn the_algorithm_is_the_keys_and_never_the_tokens<S: Store>(w: World<S>) {
     assert!(verify(&w, &stream, &forged.into()).await.is_err());
     for text in ["", "a.b.c", "....", &"x".repeat(100_000)] {
         assert_eq!(token::key_id(&Secret::from(text)), None);
+    }
+}
+
+async fn tokens_are_read_as_common_libraries_write_them<S: Store>(w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let stream = w.stream(&owner, project_id, "One").await.unwrap().stream;
+    let shown = key(&w, &owner, project_id, SigningAlgorithm::Hs256).await;
+    let mut header = jsonwebtoken::Header::new(jsonwebtoken::Algorithm::HS256);
+    header.kid = Some(shown.key.id.to_string());
+    let secret = jsonwebtoken::EncodingKey::from_secret(shown.secret.expose());
+    let id = stream.id;
+    let known = {
+        let mut tx = w.store.read().await.unwrap();
+        admission::of_stream(&mut tx, w.tenancy.keys(), id, w.now).await.unwrap()
+    };
+    let now = w.now.unix_ms() / 1000;
+    let read = |aud: serde_json::Value, iat: f64, exp: f64, nbf: f64, purpose: Purpose| {
+        let claims = serde_json::json!({"aud": aud, "sub": id, "iat": iat, "exp": exp, "nbf": nbf});
+        let token = jsonwebtoken::encode(&header, &claims, &secret).unwrap();
+        known.verify(&token.into(), purpose, w.now)
+    };
+    let (n, soon) = (now as f64, now as f64 + 600.5);
+    let (play, publish) = ("pulse:playback", "pulse:publish");
+    // golang-jwt writes a list of one; Python's time.time() has a fraction.
+    for (aud, plays, publishes) in [
+        (serde_json::json!(play), true, false),
+        (serde_json::json!([play]), true, false),
+        (serde_json::json!([publish]), false, true),
+        (serde_json::json!(["other", play]), true, false),
+        (serde_json::json!([publish, play]), true, true),
+        (serde_json::json!(["other"]), false, false),
+        (serde_json::json!([]), false, false),
+        (serde_json::json!([play, 1]), false, false),
+    ] {
+        for (purpose, good) in [(Purpose::Play, plays), (Purpose::Publish, publishes)] {
+            let read = read(aud.clone(), n - 0.25, soon, n, purpose);
+            assert_eq!(read.is_ok(), good, "{aud} {purpose:?}: {read:?}");
+            assert!(read.is_ok_and(|claims| claims.exp == now + 600) == good, "it ends early, not late");
+        }
+    }
+    // With the leeway of 5 s: over at 5 s past, at once from 5 s ahead on, for 24 hours and 5 s at most.
+    for (iat, exp, nbf, good) in [
+        (-9.0, -4.0, -9.0, true),
+        (-9.0, -4.5, -9.0, false),
+        (0.0, 600.0, 5.0, true),
+        (0.0, 600.0, 5.25, false),
+        (0.0, 86_405.75, 0.0, true),
+        (0.0, 86_406.0, 0.0, false),
+        (0.0, 1e300, 0.0, false),
+        (-1e300, 600.0, 0.0, false),
+        (0.0, 600.0, -1e300, false),
+    ] {
+        let read = read(play.into(), n + iat, n + exp, n + nbf, Purpose::Play);
+        assert_eq!(read.is_ok(), good, "{iat} {exp} {nbf}: {read:?}");
     }
 }
 
