@@ -30,6 +30,7 @@ impl Location {
     /// [`Error::Location`], without repeating the URL.
     pub fn parse(url: &str, data_folder: &Path) -> Result<Self, Error> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+            super::postgres::options(url)?;
             return Ok(Self::Postgres(url.into()));
         }
         match url.strip_prefix("sqlite:") {

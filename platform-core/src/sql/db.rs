@@ -72,6 +72,15 @@ impl Db {
         migrate::run(self, now, components).await
     }
 
+    /// Whether the database has a schema of ours: [`migrate`](Self::migrate) has been through it, of whichever version.
+    ///
+    /// # Errors
+    ///
+    /// [`Error`].
+    pub async fn is_migrated(&self) -> Result<bool, Error> {
+        migrate::is_done(self).await
+    }
+
     /// A connection to read with. Each statement sees what was committed before it; writing fails. Dropping it gives it
     /// back, so it is not held while something else is waited for.
     ///

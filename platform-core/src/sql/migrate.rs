@@ -64,6 +64,17 @@ pub(super) async fn run(db: &Db, now: WallTime, components: &[Migrations]) -> Re
     .await
 }
 
+/// Whether this crate's own list, which is the first, has ever been gone through.
+pub(super) async fn is_done(db: &Db) -> Result<bool, Error> {
+    let mut tx = db.read().await?;
+    let known = match tx.dialect() {
+        Dialect::Sqlite => "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = $1",
+        Dialect::Postgres => "SELECT 1 WHERE to_regclass($1) IS NOT NULL",
+    };
+    let table = OWN.table();
+    Ok(tx.fetch_optional(super::query(known).bind(table.as_str())).await?.is_some())
+}
+
 async fn prepare(tx: &mut Tx) -> Result<(), Error> {
     match tx.dialect() {
         // A table that others refer to can be built anew.

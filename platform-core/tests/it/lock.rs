@@ -76,7 +76,9 @@ fn locations() {
     assert_eq!(parse("sqlite:/srv/pulse.db").unwrap(), Location::File("/srv/pulse.db".into()));
     assert_eq!(parse("sqlite::memory:").unwrap(), Location::Memory);
     assert_eq!(parse("postgres://h/d").unwrap(), Location::Postgres("postgres://h/d".into()));
-    for url in ["", "mysql://h/d", "sqlite", "sqlite://file", "/pulse.db", "postgres:h"] {
+    for url in
+        ["", "mysql://h/d", "sqlite", "sqlite://file", "/pulse.db", "postgres:h", "postgres://h:port/d"]
+    {
         assert!(matches!(parse(url), Err(Error::Location(_))), "{url}");
     }
     let error = parse("mysql://user:hunter2@h/d").unwrap_err();

@@ -28,7 +28,9 @@ const COUNT: &str = "SELECT COUNT(*) FROM thing";
 
 async fn steps_are_done_once(fixture: Fixture) {
     let db = fixture.bare().await;
+    assert!(!db.is_migrated().await.unwrap());
     db.migrate(NOW, &[schema(&[ONE])]).await.unwrap();
+    assert!(db.is_migrated().await.unwrap());
     db.migrate(NOW, &[schema(&[ONE])]).await.unwrap();
     assert_eq!(number(&db, COUNT).await, 1);
     db.migrate(NOW, &[schema(&[ONE, TWO])]).await.unwrap();

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 use super::error::ConfigError;
 use super::load::Draft;
 use super::sections::Config;
+use super::value::{Mailbox, Rule as _};
+use crate::platform;
 
 /// Checks all rules whose settings could be read.
 pub(super) fn check(draft: &mut Draft) {
@@ -14,6 +16,8 @@ pub(super) fn check(draft: &mut Draft) {
     tls(draft);
     ports(draft);
     open_mode(draft);
+    mail(draft);
+    master_key(draft);
 }
 
 fn targets(draft: &mut Draft) {
@@ -135,8 +139,31 @@ fn open_mode(draft: &mut Draft) {
     }
 }
 
+/// Who sends by a server has to say as whom.
+fn mail(draft: &mut Draft) {
+    const PAIR: [&str; 2] = ["mail.smtp_url", "mail.from"];
+    let mail = &draft.config.mail;
+    if draft.sound(&PAIR) && mail.smtp_url.is_some() && mail.from.is_none() {
+        let error = ConfigError::new(draft.origin(PAIR[0]), PAIR[1], "is not set; needed with mail.smtp_url");
+        draft.errors.push(error.allowed(Mailbox.allowed()));
+    }
+}
+
+/// A key that is named has to be there; the one in the data folder may not have been made yet.
+fn master_key(draft: &mut Draft) {
+    const FILE: &str = "database.master_key_file";
+    let Some(file) = draft.config.database.master_key_file.clone() else { return };
+    if draft.sound(&[FILE])
+        && let Err(error) = platform::check_master_key(&file)
+    {
+        draft.errors.push(ConfigError::new(draft.origin(FILE), FILE, error.problem()));
+    }
+}
+
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::super::fixture::{errors, load, warnings};
 
     #[test]
@@ -201,5 +228,62 @@ mod tests {
             "{warned:?}"
         );
         assert_eq!(warnings("", &[]), [""; 0]);
+    }
+
+    #[test]
+    fn a_database_and_a_mail_server_are_refused_as_the_start_would_and_are_not_repeated() {
+        let allowed = "allowed: sqlite:, sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE";
+        for (url, reason) in [
+            ("nope", "an unknown form"),
+            ("mysql://u:hunter2@h/d", "an unknown form"),
+            ("postgres://u:hunter2@h:port/d", "not a URL of PostgreSQL"),
+        ] {
+            assert_eq!(
+                errors(&format!("[database]\nurl = '{url}'\n"), &[]),
+                [format!("pulse.toml:2:7: database.url: the value names no database: {reason}; {allowed}")]
+            );
+        }
+        let allowed =
+            "allowed: smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST?tls=required or smtp://localhost";
+        for (url, problem) in [
+            ("nope", "is not the URL of an SMTP server"),
+            ("smtp://u:hunter2@mail.example.org", "would send mails and the password in the clear"),
+        ] {
+            assert_eq!(
+                errors(&format!("[mail]\nsmtp_url = '{url}'\nfrom = 'pulse@example.org'\n"), &[]),
+                [format!("pulse.toml:2:12: mail.smtp_url: the value {problem}; {allowed}")]
+            );
+        }
+    }
+
+    #[test]
+    fn who_sends_mails_has_an_address() {
+        assert_eq!(
+            errors("[mail]\nsmtp_url = 'smtp://localhost'\n", &[]),
+            [
+                "pulse.toml:2:12: mail.from: is not set; needed with mail.smtp_url; allowed: an address, such as \
+                 pulse@example.org or Pulse <pulse@example.org>"
+            ]
+        );
+        assert!(load("[mail]\nfrom = 'pulse@example.org'\n").is_ok(), "of no use, and no harm");
+    }
+
+    #[test]
+    fn a_master_key_that_is_named_has_to_be_there_and_to_be_one() {
+        let refused = |file: &std::path::Path| {
+            errors(&format!("[database]\nmaster_key_file = '{}'\n", file.display()), &[]).concat()
+        };
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("pulse.key");
+        let missing = refused(&file);
+        assert!(missing.starts_with("pulse.toml:2:19: database.master_key_file: "), "{missing}");
+        assert!(missing.contains("pulse.key is missing; put it back from your backup"), "{missing}");
+        std::fs::write(&file, [7; 31]).unwrap();
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o600)).unwrap();
+        assert!(refused(&file).contains("pulse.key is not 32 bytes"), "{}", refused(&file));
+        std::fs::write(&file, [7; 32]).unwrap();
+        assert!(load(&format!("[database]\nmaster_key_file = '{}'\n", file.display())).is_ok());
+        std::fs::set_permissions(&file, std::fs::Permissions::from_mode(0o644)).unwrap();
+        assert!(refused(&file).contains("others may read "), "{}", refused(&file));
     }
 }

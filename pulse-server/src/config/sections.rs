@@ -11,7 +11,7 @@ use super::list::Origins;
 use super::secret::Secret;
 use super::stream::Stream;
 use super::table::settings;
-use super::value::{Any, HttpUrl, Mailbox, choice};
+use super::value::{Any, DatabaseUrl, HttpUrl, Mailbox, SmtpUrl, choice};
 
 /// A listener on all IPv4 interfaces: encoders, viewers and load balancers are other machines, and a container that has no
 /// IPv6 cannot bind `[::]`.
@@ -191,10 +191,10 @@ settings! {
     pub struct Database in "database" at database {
         /// `sqlite:` for the file `pulse.db` in the data folder (what is meant where this is not set), `sqlite:FILE` for another
         /// one, relative to the data folder, or `postgres://USER:PASSWORD@HOST/DATABASE`. Never shown again.
-        url: Option<Secret> = None, Any, Restart;
+        url: Option<Secret> = None, DatabaseUrl, Restart;
         /// The file with the master key, which wraps all keys that protect secrets in the database: 32 bytes, readable by the
-        /// server alone. Where it is not set, `master.key` in the data folder, made at the first start. Without it the database
-        /// is worth nothing, so back it up, and elsewhere than the database.
+        /// server alone. Where it is not set, `master.key` in the data folder, made at the first start; one that is named here has to
+        /// be there. Without it the database is worth nothing, so back it up, and elsewhere than the database.
         master_key_file: Option<PathBuf> = None, Any, Restart;
         /// Seconds for which, while the database is away, what this server knows of a stream, its keys and its project goes on
         /// admitting publishers and viewers. Who is there stays, however long it takes. 0 admits nobody while the database is away.
@@ -255,7 +255,7 @@ settings! {
         /// The SMTP server: `smtps://USER:PASSWORD@HOST` (TLS from the start, port 465), `smtp://USER:PASSWORD@HOST?tls=required`
         /// (STARTTLS, port 587) or, on this machine only, `smtp://localhost`. Never shown again. Where it is not set, mails are
         /// written to the log, links included: for development.
-        smtp_url: Option<Secret> = None, Any, Restart;
+        smtp_url: Option<Secret> = None, SmtpUrl, Restart;
         /// The sender, such as `Pulse <pulse@example.org>`. Needed for sending.
         from: Option<String> = None, Mailbox, Restart;
     }

@@ -2,11 +2,13 @@
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::ops::RangeInclusive;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use platform_core::sql::{self, Location};
 use toml::de::DeValue;
 
 use super::secret::Secret;
+use crate::mail;
 
 /// A value as it was written.
 pub(super) enum Raw<'a> {
@@ -271,6 +273,36 @@ impl Rule<Option<String>> for HttpUrl {
 
     fn allowed(&self) -> String {
         "http:// or https://, a host, optionally a port and a path, no slash at the end".to_owned()
+    }
+}
+
+/// Where the database is, as far as the URL says. Whether it is there is known when it is opened.
+pub(super) struct DatabaseUrl;
+
+impl Rule<Option<Secret>> for DatabaseUrl {
+    fn broken(&self, value: &Option<Secret>) -> Option<String> {
+        match Location::parse(value.as_ref()?.expose(), Path::new("")) {
+            Ok(_) => None,
+            Err(sql::Error::Location(reason)) => Some(format!("names no database: {reason}")),
+            Err(error) => Some(format!("cannot be used: {error}")),
+        }
+    }
+
+    fn allowed(&self) -> String {
+        "sqlite:, sqlite:FILE or postgres://USER:PASSWORD@HOST/DATABASE".to_owned()
+    }
+}
+
+/// A server that sends mails, which are not sent in the clear to another machine.
+pub(super) struct SmtpUrl;
+
+impl Rule<Option<Secret>> for SmtpUrl {
+    fn broken(&self, value: &Option<Secret>) -> Option<String> {
+        mail::check_url(value.as_ref()?.expose()).err().map(|error| error.problem().to_owned())
+    }
+
+    fn allowed(&self) -> String {
+        mail::SMTP_URLS.to_owned()
     }
 }
 

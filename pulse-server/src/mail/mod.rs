@@ -11,4 +11,4 @@ mod text;
 
 pub(crate) use queue::{enqueue, enqueue_notice, forget, recipient};
 pub(crate) use sender::{Sender, run};
-pub(crate) use server::SenderError;
+pub(crate) use server::{SMTP_URLS, SenderError, check_url};

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use lettre::Tokio1Executor;
 use lettre::message::Mailbox;
-use lettre::transport::smtp::AsyncSmtpTransport;
+use lettre::transport::smtp::{AsyncSmtpTransport, AsyncSmtpTransportBuilder};
 use url::{Host, Url};
 
 use crate::config::Mail;
@@ -12,20 +12,35 @@ use crate::config::Mail;
 /// How long an SMTP server may take for a mail, 60 s.
 const PATIENCE: Duration = Duration::from_secs(60);
 
+/// What `mail.smtp_url` may be.
+pub(crate) const SMTP_URLS: &str =
+    "smtps://USER:PASSWORD@HOST, smtp://USER:PASSWORD@HOST?tls=required or smtp://localhost";
+
 /// Why mails cannot be sent as configured.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SenderError {
     /// The URL of the SMTP server. What is wrong with it is not repeated, as there is a password in it.
-    #[error(
-        "mail.smtp_url is not usable; such as smtps://USER:PASSWORD@HOST or smtp://USER:PASSWORD@HOST?tls=required"
-    )]
+    #[error("mail.smtp_url {}; use {}", self.problem(), SMTP_URLS)]
     Url,
     /// TLS was not asked for, and the server is not this machine.
-    #[error("mail.smtp_url would send mails and the password in the clear; use smtps:// or ?tls=required")]
+    #[error("mail.smtp_url {}; use {}", self.problem(), SMTP_URLS)]
     Insecure,
-    /// The sender.
-    #[error("mail.from is not an address such as `Pulse <pulse@example.org>`")]
+    /// There is no sender.
+    #[error("mail.from {}", self.problem())]
     From,
+}
+
+impl SenderError {
+    /// What is wrong with the setting.
+    pub(crate) fn problem(&self) -> &'static str {
+        match self {
+            Self::Url => "is not the URL of an SMTP server",
+            Self::Insecure => "would send mails and the password in the clear",
+            Self::From => {
+                "is not set to an address such as `Pulse <pulse@example.org>`; needed with mail.smtp_url"
+            }
+        }
+    }
 }
 
 /// A server to send mails by.
@@ -41,11 +56,23 @@ impl Server {
     pub(super) fn of(config: &Mail) -> Result<Option<Self>, SenderError> {
         let Some(url) = &config.smtp_url else { return Ok(None) };
         let from = config.from.as_deref().and_then(|from| from.parse().ok()).ok_or(SenderError::From)?;
-        check(url.expose())?;
-        let builder = AsyncSmtpTransport::<Tokio1Executor>::from_url(url.expose());
-        let transport = builder.map_err(|_| SenderError::Url)?.timeout(Some(PATIENCE)).build();
+        let transport = transport(url.expose())?.timeout(Some(PATIENCE)).build();
         Ok(Some(Self { transport, from }))
     }
+}
+
+/// Whether mails can be sent by a server.
+///
+/// # Errors
+///
+/// [`SenderError::Url`] and [`SenderError::Insecure`].
+pub(crate) fn check_url(url: &str) -> Result<(), SenderError> {
+    transport(url).map(drop)
+}
+
+fn transport(url: &str) -> Result<AsyncSmtpTransportBuilder, SenderError> {
+    check(url)?;
+    AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map_err(|_| SenderError::Url)
 }
 
 /// Whether mails to this server are encrypted, or do not leave this machine. The URL is read as the transport reads it.
@@ -142,10 +169,7 @@ mod tests {
             assert_eq!(check(url), Err(SenderError::Insecure), "{url}");
         }
         for url in ["localhost", "http://localhost", "smtp://localhost?tls=requirde", "smtps:", ""] {
-            let usable = check(url).and_then(|()| {
-                AsyncSmtpTransport::<Tokio1Executor>::from_url(url).map(drop).map_err(|_| SenderError::Url)
-            });
-            assert_eq!(usable, Err(SenderError::Url), "{url}");
+            assert_eq!(check_url(url), Err(SenderError::Url), "{url}");
         }
     }
 }

@@ -1,20 +1,27 @@
 //! The command line's side.
 
 use std::io::{BufRead as _, IsTerminal as _};
+use std::path::Path;
 
-use super::{Answer, Password, Request, execute, socket};
+use super::{Answer, Password, Request, execute, owner, socket};
 use crate::cli::{AdminArgs, AdminCommand};
 use crate::config::Config;
-use crate::platform;
+use crate::platform::{self, Absent, Opened};
 use crate::run::Failure;
 
 /// Runs a command to its end and prints what came of it, as JSON.
 pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     let (config, _) = Config::load(&args.place.sources())?;
+    owner::check(&config)?;
+    // Whoever creates an operator may be the first one here; all else is about what is there.
+    let absent = match args.command {
+        AdminCommand::CreateOperator { .. } => Absent::Make,
+        _ => Absent::Refuse,
+    };
     let request = request(args.command)?;
     let answer = match socket::ask(&config.data_dir, &request).await? {
         Some(answer) => answer,
-        None => alone(&config, request).await?,
+        None => alone(&config, absent, request).await?,
     };
     match answer {
         Answer::Done(value) => {
@@ -26,12 +33,30 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
 }
 
 /// Carries it out where no server runs.
-async fn alone(config: &Config, request: Request) -> Result<Answer, Failure> {
-    std::fs::create_dir_all(&config.data_dir)?;
-    let (db, tenancy) = platform::open(config).await?;
+async fn alone(config: &Config, absent: Absent, request: Request) -> Result<Answer, Failure> {
+    if absent == Absent::Make {
+        owner::check_making(config)?;
+        let folder = config.data_dir.display();
+        std::fs::create_dir_all(&config.data_dir)
+            .map_err(|error| format!("cannot make the folder {folder}: {error}"))?;
+    }
+    let Opened { db, tenancy, made } = platform::open(config, absent).await?;
+    if let Some(key) = made {
+        eprintln!("{}", told(config, &key));
+    }
     let answer = Box::pin(execute::execute(&db, &tenancy, config, request)).await;
     db.close().await;
     Ok(answer)
+}
+
+/// What is said of a new installation, which may be one that nobody meant.
+fn told(config: &Config, key: &Path) -> String {
+    let (folder, user) = (config.data_dir.display(), owner::called(owner::own()));
+    format!(
+        "pulse-server: there was no installation in {folder}: a new one was made, for a server that runs as the user {user}. Back its master \
+         key up, elsewhere than the database: {}. If you meant another one, give --data or --config as `serve` has it.",
+        key.display()
+    )
 }
 
 fn request(command: AdminCommand) -> Result<Request, Failure> {
@@ -61,5 +86,9 @@ fn read_password() -> Result<Password, Failure> {
     let mut line = String::new();
     input.lock().read_line(&mut line)?;
     let password = line.trim_end_matches(['\r', '\n']).to_owned();
-    if password.is_empty() { Err("no password on standard input".into()) } else { Ok(Password(password)) }
+    if password.is_empty() {
+        Err("no password on standard input; type it, or give it with `< FILE`".into())
+    } else {
+        Ok(Password(password))
+    }
 }

@@ -2,6 +2,7 @@
 
 mod command;
 mod execute;
+mod owner;
 mod socket;
 
 use serde::{Deserialize, Serialize};

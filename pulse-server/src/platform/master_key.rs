@@ -1,8 +1,8 @@
 //! The master key's file: 32 bytes that only the server's user may read.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
 
 use platform_core::Secret;
@@ -15,30 +15,78 @@ const FILE_NAME: &str = "master.key";
 /// Nobody but the owner.
 const MODE: u32 = 0o600;
 
-/// Why there is no master key.
+/// Why there is no master key, or no other one.
 #[derive(Debug, thiserror::Error)]
+#[error("database.master_key_file: {}", self.problem())]
 #[non_exhaustive]
 pub enum MasterKeyError {
     /// The file cannot be read or made.
-    #[error("master key {}: {source}", path.display())]
     File {
         /// Which.
         path: PathBuf,
         /// Why.
         source: io::Error,
     },
+    /// It is not there, and must not be made: it is configured, or there is a database that another one opens.
+    Missing {
+        /// Which.
+        path: PathBuf,
+    },
+    /// The database was written under another one.
+    Wrong {
+        /// Which.
+        path: PathBuf,
+    },
     /// Others may read it.
-    #[error("master key {}: others may read it; run `chmod 600` on it, and rotate it if they may have", path.display())]
     Readable {
         /// Which.
         path: PathBuf,
     },
     /// It is not 32 bytes.
-    #[error("master key {}: it is not 32 bytes; restore it from a backup", path.display())]
     Length {
         /// Which.
         path: PathBuf,
     },
+    /// The one that is to take its place cannot be given to its owner, who could not read it then.
+    Owner {
+        /// Which.
+        path: PathBuf,
+        /// Whose it is.
+        uid: u32,
+        /// Why.
+        source: io::Error,
+    },
+}
+
+impl MasterKeyError {
+    /// What is wrong with which file, and what to do about it.
+    pub(crate) fn problem(&self) -> String {
+        match self {
+            Self::File { path, source } => format!("{}: {source}", path.display()),
+            Self::Missing { path } => format!(
+                "{} is missing; put it back from your backup, or copy it from another server on this database: a new one opens \
+                 nothing that is in there",
+                path.display()
+            ),
+            Self::Wrong { path } => format!(
+                "{} is not the master key that the database was written with; put that one back from your backup, or restore the \
+                 database that belongs to this one",
+                path.display()
+            ),
+            Self::Readable { path } => format!(
+                "others may read {}; run `chmod 600` on it, and rotate the key if they may have",
+                path.display()
+            ),
+            Self::Length { path } => {
+                format!("{} is not {} bytes; put it back from your backup", path.display(), MasterKey::BYTES)
+            }
+            Self::Owner { path, uid, source } => format!(
+                "another key than {} cannot be given to its owner, the user with the id {uid} ({source}); nothing was changed; do \
+                 this as that user: `sudo -u '#{uid}' pulse-server admin …`",
+                path.display()
+            ),
+        }
+    }
 }
 
 /// Where the key lies.
@@ -72,68 +120,161 @@ pub(super) fn read(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
     key.map(Some).map_err(|_| MasterKeyError::Length { path: path.to_owned() })
 }
 
-/// The key in the configured file, which is made where it is in the data folder and missing.
-pub(super) fn read_or_make(config: &Config) -> Result<MasterKey, MasterKeyError> {
-    let path = path(config);
-    if let Some(key) = read(&path)? {
-        return Ok(key);
-    }
-    if config.database.master_key_file.is_some() {
-        return Err(MasterKeyError::File { path, source: io::ErrorKind::NotFound.into() });
-    }
-    let key = MasterKey::generate();
-    replace(&path, &key)?;
-    tracing::info!(file = %path.display(), "a master key was made; back it up, elsewhere than the database");
-    Ok(key)
+/// The key in the file, which has to be there.
+///
+/// # Errors
+///
+/// [`MasterKeyError`].
+pub(crate) fn read_present(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    read(path)?.ok_or_else(|| MasterKeyError::Missing { path: path.to_owned() })
 }
 
-/// Puts a key in place: written aside, synced and renamed, so that a crash leaves the old one or the new one.
+/// A new key, in its file before anybody uses it.
 ///
 /// # Errors
 ///
 /// [`MasterKeyError::File`].
-pub(super) fn replace(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
+pub(super) fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
+    let key = MasterKey::generate();
+    write(path, &key, None)?;
+    tracing::info!(file = %path.display(), "a master key was made; back it up, elsewhere than the database");
+    Ok(key)
+}
+
+/// Writes the key of a rotation beside the one in force, whose owner and mode it takes: the server has to be able to read it,
+/// whoever rotates.
+///
+/// # Errors
+///
+/// [`MasterKeyError::Owner`] and [`MasterKeyError::File`], with the key in force as it was.
+pub(super) fn write_next(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
+    let in_force = std::fs::metadata(path);
+    let in_force = in_force.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })?;
+    write(&next(path), key, Some((path, &in_force)))
+}
+
+/// Puts the key that [`write_next`] wrote in the place of the one before; a crash leaves the old one or the new one.
+///
+/// # Errors
+///
+/// [`MasterKeyError::File`].
+pub(super) fn put_next_in_place(path: &Path) -> Result<(), MasterKeyError> {
+    let moved = std::fs::rename(next(path), path).and_then(|()| sync_folder(path));
+    moved.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })
+}
+
+/// Written aside, synced and renamed, so that a crash leaves the whole key or none.
+fn write(path: &Path, key: &MasterKey, like: Option<(&Path, &Metadata)>) -> Result<(), MasterKeyError> {
     let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
     let new = path.with_extension("new");
-    let mut options = OpenOptions::new();
-    options.write(true).create(true).truncate(true).mode(MODE);
-    let mut file = options.open(&new).map_err(failed)?;
-    file.write_all(key.secret().expose()).map_err(failed)?;
-    file.sync_all().map_err(failed)?;
-    std::fs::rename(&new, path).map_err(failed)?;
-    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
-        File::open(folder).and_then(|folder| folder.sync_all()).map_err(failed)?;
+    let written = write_aside(path, &new, key, like);
+    if written.is_err() {
+        // Nobody needs a part of a key.
+        let _ = std::fs::remove_file(&new);
     }
-    Ok(())
+    written?;
+    std::fs::rename(&new, path).and_then(|()| sync_folder(path)).map_err(failed)
+}
+
+fn write_aside(
+    path: &Path,
+    new: &Path,
+    key: &MasterKey,
+    like: Option<(&Path, &Metadata)>,
+) -> Result<(), MasterKeyError> {
+    let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+    // What a crash left may be another user's.
+    match std::fs::remove_file(new) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(failed(error)),
+        _ => {}
+    }
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(MODE).open(new).map_err(failed)?;
+    if let Some((in_force, like)) = like {
+        let (path, uid) = (in_force.to_owned(), like.uid());
+        keep(&file, like).map_err(|source| MasterKeyError::Owner { path, uid, source })?;
+    }
+    file.write_all(key.secret().expose()).map_err(failed)?;
+    file.sync_all().map_err(failed)
+}
+
+/// Gives a file the owner and the mode of another one. The group, which may do nothing with it, is kept where that is allowed.
+fn keep(file: &File, like: &Metadata) -> io::Result<()> {
+    let own = file.metadata()?;
+    if own.uid() != like.uid() {
+        fchown(file, Some(like.uid()), Some(like.gid()))?;
+    } else if own.gid() != like.gid() {
+        let _ = fchown(file, None, Some(like.gid()));
+    }
+    file.set_permissions(Permissions::from_mode(like.mode() & 0o7777))
+}
+
+fn sync_folder(path: &Path) -> io::Result<()> {
+    match path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        Some(folder) => File::open(folder)?.sync_all(),
+        None => Ok(()),
+    }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
     use super::*;
 
     #[test]
-    fn it_is_made_once_for_the_owner_alone() {
+    fn it_is_made_for_the_owner_alone() {
         let folder = tempfile::tempdir().unwrap();
-        let config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        let key = read_or_make(&config).unwrap();
-        assert_eq!(read_or_make(&config).unwrap(), key);
-        let mode = std::fs::metadata(path(&config)).unwrap().permissions().mode();
-        assert_eq!(mode & 0o777, 0o600);
+        let path = folder.path().join(FILE_NAME);
+        assert!(matches!(read_present(&path), Err(MasterKeyError::Missing { .. })));
+        let key = make(&path).unwrap();
+        assert_eq!(read_present(&path).unwrap(), key);
+        assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
     }
 
     #[test]
-    fn what_others_may_read_or_has_another_length_is_refused_and_a_configured_one_is_not_made() {
+    fn what_others_may_read_or_has_another_length_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let mut config = Config { data_dir: folder.path().to_owned(), ..Config::default() };
-        read_or_make(&config).unwrap();
-        std::fs::set_permissions(path(&config), std::fs::Permissions::from_mode(0o640)).unwrap();
-        assert!(matches!(read_or_make(&config), Err(MasterKeyError::Readable { .. })));
-        std::fs::set_permissions(path(&config), std::fs::Permissions::from_mode(0o600)).unwrap();
-        std::fs::write(path(&config), b"short").unwrap();
-        assert!(matches!(read_or_make(&config), Err(MasterKeyError::Length { .. })));
-        config.database.master_key_file = Some(folder.path().join("elsewhere.key"));
-        assert!(matches!(read_or_make(&config), Err(MasterKeyError::File { .. })));
+        let path = folder.path().join(FILE_NAME);
+        make(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o640)).unwrap();
+        assert!(matches!(read(&path), Err(MasterKeyError::Readable { .. })));
+        std::fs::set_permissions(&path, Permissions::from_mode(0o600)).unwrap();
+        std::fs::write(&path, b"short").unwrap();
+        assert!(matches!(read(&path), Err(MasterKeyError::Length { .. })));
+    }
+
+    #[test]
+    fn the_next_key_has_the_mode_of_the_one_in_force_and_takes_its_place() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        make(&path).unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o400)).unwrap();
+        let key = MasterKey::generate();
+        // What a crash has left is no hindrance.
+        std::fs::write(path.with_extension("new"), "left").unwrap();
+        write_next(&path, &key).unwrap();
+        assert_ne!(read_present(&path).unwrap(), key, "not yet");
+        put_next_in_place(&path).unwrap();
+        assert_eq!(read_present(&path).unwrap(), key);
+        assert_eq!(std::fs::metadata(&path).unwrap().mode() & 0o777, 0o400);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1, "nothing is left beside it");
+    }
+
+    #[test]
+    fn every_message_names_the_file_the_setting_and_a_step() {
+        let path = || PathBuf::from("/keys/m.key");
+        let source = || io::Error::from(io::ErrorKind::PermissionDenied);
+        for (error, step) in [
+            (MasterKeyError::Missing { path: path() }, "put it back from your backup"),
+            (MasterKeyError::Wrong { path: path() }, "put that one back from your backup"),
+            (MasterKeyError::Readable { path: path() }, "`chmod 600`"),
+            (MasterKeyError::Length { path: path() }, "put it back from your backup"),
+            (
+                MasterKeyError::Owner { path: path(), uid: 7, source: source() },
+                "`sudo -u '#7' pulse-server admin …`",
+            ),
+        ] {
+            let text = error.to_string();
+            assert!(text.starts_with("database.master_key_file: ") && text.contains("/keys/m.key"), "{text}");
+            assert!(text.contains(step), "{text}");
+        }
     }
 }

@@ -3,8 +3,10 @@
 mod jobs;
 mod master_key;
 mod schema;
+#[cfg(test)]
+mod tests;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -12,7 +14,7 @@ use arc_swap::ArcSwap;
 use platform_core::WallTime;
 use platform_core::sql::{self, Db, Location};
 use tenancy::store::sql::MIGRATIONS;
-use tenancy::vault::{MasterKey, VaultError};
+use tenancy::vault::{self, MasterKey, VaultError};
 use tenancy::{Call, Tenancy};
 
 use crate::config::Config;
@@ -34,9 +36,37 @@ pub enum PlatformError {
     /// The master key, or the database under it.
     #[error(transparent)]
     Vault(#[from] VaultError),
+    /// There is nothing yet, where nothing is to be made.
+    #[error(
+        "there is no installation: {place} is not there; give the configuration that `serve` has (--config, --data), or make a new one \
+         with `pulse-server admin create-operator`"
+    )]
+    NoInstallation {
+        /// What would be there.
+        place: String,
+    },
     /// How mails are sent.
     #[error("{0}")]
     Mail(String),
+}
+
+/// What becomes of a place where there is no installation yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Absent {
+    /// One is made.
+    Make,
+    /// It is an error: who operates means one that is there.
+    Refuse,
+}
+
+/// An open database, unlocked.
+pub(crate) struct Opened {
+    /// The database.
+    pub(crate) db: Db,
+    /// What is in it.
+    pub(crate) tenancy: Tenancy,
+    /// The file of the master key, where that was made.
+    pub(crate) made: Option<PathBuf>,
 }
 
 impl From<SenderError> for PlatformError {
@@ -45,35 +75,87 @@ impl From<SenderError> for PlatformError {
     }
 }
 
-/// Opens the database and brings it up to date. Another process that has it is [`sql::Error::Locked`].
-pub(crate) async fn open_database(config: &Config, now: WallTime) -> Result<Db, PlatformError> {
-    let location = match &config.database.url {
+/// Where the database is.
+pub(crate) fn location(config: &Config) -> Result<Location, PlatformError> {
+    Ok(match &config.database.url {
         None => Location::File(config.data_dir.join(Location::FILE_NAME)),
         Some(url) => Location::parse(url.expose(), &config.data_dir)?,
-    };
+    })
+}
+
+/// Where the master key is.
+pub(crate) fn master_key_file(config: &Config) -> PathBuf {
+    master_key::path(config)
+}
+
+/// Whether a configured file has a master key in it.
+///
+/// # Errors
+///
+/// [`MasterKeyError`].
+pub(crate) fn check_master_key(file: &Path) -> Result<(), MasterKeyError> {
+    master_key::read_present(file).map(drop)
+}
+
+/// Opens the database and brings it up to date. Another process that has it is [`sql::Error::Locked`].
+async fn open_database(config: &Config, absent: Absent, now: WallTime) -> Result<Db, PlatformError> {
+    let location = location(config)?;
+    let no_installation = |place: String| Err(PlatformError::NoInstallation { place });
+    if let (Absent::Refuse, Location::File(file)) = (absent, &location)
+        && !file.exists()
+    {
+        return no_installation(file.display().to_string());
+    }
     let db = Db::open(sql::Config::new(location)).await?;
+    if absent == Absent::Refuse && !db.is_migrated().await? {
+        db.close().await;
+        return no_installation("its schema in the database of database.url".to_owned());
+    }
     db.migrate(now, &[MIGRATIONS, schema::MIGRATIONS]).await?;
     Ok(db)
 }
 
-/// Opens the database and unlocks it.
-pub(crate) async fn open(config: &Config) -> Result<(Db, Tenancy), PlatformError> {
+/// Opens the database and unlocks it. A master key is made where there has never been one: then the database has no keys yet, so that
+/// a start which was broken off anywhere is followed by another one, and a key that was lost is not replaced.
+pub(crate) async fn open(config: &Config, absent: Absent) -> Result<Opened, PlatformError> {
     let now = WallTime::from(SystemTime::now());
-    let master = master_key::read_or_make(config)?;
-    let db = open_database(config, now).await?;
+    let path = master_key::path(config);
+    let known = match &config.database.master_key_file {
+        Some(file) => Some(master_key::read_present(file)?),
+        None => master_key::read(&path)?,
+    };
+    let db = open_database(config, absent, now).await?;
+    let (master, made) = match known {
+        Some(known) => (known, None),
+        None if vault::has_keys(&db).await.map_err(VaultError::from)? => {
+            return Err(MasterKeyError::Missing { path }.into());
+        }
+        None if absent == Absent::Refuse => {
+            return Err(PlatformError::NoInstallation { place: path.display().to_string() });
+        }
+        None => (master_key::make(&path)?, Some(path.clone())),
+    };
     let tenancy = match Tenancy::open(&db, &master, now).await {
-        Err(VaultError::WrongMasterKey) => after_rotation(&db, config, now).await?,
+        Err(VaultError::WrongMasterKey) if made.is_some() => {
+            // Another server has set the database up meanwhile, under its own.
+            let _ = std::fs::remove_file(&path);
+            return Err(MasterKeyError::Missing { path }.into());
+        }
+        Err(VaultError::WrongMasterKey) => after_rotation(&db, &path, now).await?,
         opened => opened?,
     };
-    Ok((db, tenancy))
+    Ok(Opened { db, tenancy, made })
 }
 
 /// Opens with the key of a rotation that was broken off between the database and the file.
-async fn after_rotation(db: &Db, config: &Config, now: WallTime) -> Result<Tenancy, PlatformError> {
-    let path = master_key::path(config);
-    let next = master_key::read(&master_key::next(&path))?.ok_or(VaultError::WrongMasterKey)?;
-    let tenancy = Tenancy::open(db, &next, now).await?;
-    master_key::replace(&path, &next)?;
+async fn after_rotation(db: &Db, path: &Path, now: WallTime) -> Result<Tenancy, PlatformError> {
+    let wrong = || MasterKeyError::Wrong { path: path.to_owned() };
+    let next = master_key::read(&master_key::next(path))?.ok_or_else(wrong)?;
+    let tenancy = match Tenancy::open(db, &next, now).await {
+        Err(VaultError::WrongMasterKey) => return Err(wrong().into()),
+        opened => opened?,
+    };
+    master_key::put_next_in_place(path)?;
     tracing::info!(file = %path.display(), "a rotation of the master key was finished");
     Ok(tenancy)
 }
@@ -86,36 +168,33 @@ pub(crate) async fn rotate_master_key(
 ) -> Result<PathBuf, PlatformError> {
     let path = master_key::path(config);
     let now = call.now;
-    let mut old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+    let mut old = master_key::read_present(&path)?;
     match Tenancy::open(db, &old, now).await {
         // The key in force lies beside the file, where the next one goes: it is put in place first.
         Err(VaultError::WrongMasterKey) => {
-            after_rotation(db, config, now).await?;
-            old = master_key::read(&path)?.ok_or(VaultError::WrongMasterKey)?;
+            after_rotation(db, &path, now).await?;
+            old = master_key::read_present(&path)?;
         }
         opened => drop(opened?),
     }
     let new = MasterKey::generate();
-    let next = master_key::next(&path);
-    master_key::replace(&next, &new)?;
-    tenancy::vault::rotate(db, call, &old, &new).await?;
-    master_key::replace(&path, &new)?;
-    // What is in it lies in the file by now.
-    let _ = std::fs::remove_file(next);
+    master_key::write_next(&path, &new)?;
+    vault::rotate(db, call, &old, &new).await?;
+    master_key::put_next_in_place(&path)?;
     Ok(path)
 }
 
 /// Replaces the key that viewers' sessions are signed with, for servers that start from now on.
 pub(crate) async fn replace_session_key(db: &Db, config: &Config, call: &Call) -> Result<(), PlatformError> {
-    let master = master_key::read(&master_key::path(config))?.ok_or(VaultError::WrongMasterKey)?;
-    Ok(tenancy::vault::replace_session_handle_key(db, call, &master).await?)
+    let master = master_key::read_present(&master_key::path(config))?;
+    Ok(vault::replace_session_handle_key(db, call, &master).await?)
 }
 
 /// Opens all that the API needs, and starts what goes on beside it.
 pub(crate) async fn start(config: &Arc<ArcSwap<Config>>) -> Result<Arc<Api>, PlatformError> {
     let initial = config.load_full();
     let sender = Sender::new(&initial)?;
-    let (db, tenancy) = open(&initial).await?;
+    let Opened { db, tenancy, .. } = open(&initial, Absent::Make).await?;
     let api = Arc::new(Api::new(db, tenancy, config));
     let cached = Arc::downgrade(&api);
     // Before who has changed something is answered, so that their next request finds it changed.

@@ -115,6 +115,16 @@ fn context(key: DataKey) -> String {
     format!("pulse data key {}", key.as_str())
 }
 
+/// Whether the store has data keys, so that the master key which they are sealed under is the only one that opens it.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn has_keys<S: store::Store>(store: &S) -> Result<bool, Error> {
+    let rows: Vec<WrappedKey> = store.read().await?.list(Vec::new(), 1).await?;
+    Ok(!rows.is_empty())
+}
+
 /// The data keys of the store, of which those that are missing are made. Outer: the store's fault; inner: the master key's.
 pub(crate) async fn unlock<T: Tx>(
     tx: &mut T,

@@ -17,6 +17,7 @@ on_each_store!(
 
 /// Servers that start at the same time on a new store agree on its keys.
 async fn open_at_once<S: Store>(store: S) {
+    assert!(!vault::has_keys(&store).await.unwrap(), "a new store");
     let master = MasterKey::generate();
     let opening: Vec<_> = (0..8)
         .map(|_| {
@@ -29,6 +30,7 @@ async fn open_at_once<S: Store>(store: S) {
         macs.push(opening.await.unwrap().keys().mac(vault::DataKey::ApiSecret, b"x"));
     }
     assert!(macs.iter().all(|mac| *mac == macs[0]));
+    assert!(vault::has_keys(&store).await.unwrap());
 }
 
 #[test]

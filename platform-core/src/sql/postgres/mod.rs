@@ -69,12 +69,15 @@ struct Shared {
     announce: Notify,
 }
 
+/// What a URL says.
+pub(super) fn options(url: &str) -> Result<PgConnectOptions, Error> {
+    // The error may repeat a part of the URL, which has the password.
+    PgConnectOptions::from_str(url).map_err(|_| Error::Location("not a URL of PostgreSQL".to_owned()))
+}
+
 impl Postgres {
     pub(super) async fn open(url: &Secret, config: &Config, changes: Arc<Hub>) -> Result<Self, Error> {
-        let text = url.expose_str().unwrap_or_default();
-        let options = PgConnectOptions::from_str(text)
-            // The error may repeat a part of the URL, which has the password.
-            .map_err(|_| Error::Location("not a URL of PostgreSQL".to_owned()))?
+        let options = options(url.expose_str().unwrap_or_default())?
             .application_name("pulse")
             .statement_cache_capacity(STATEMENTS)
             .options(SETTINGS)

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use super::rig::{Caller, LOOSE, PASSWORD, Rig, Tenant};
 use crate::support::seats;
-use crate::support::server::Setup;
+use crate::support::server::{Pulse, Setup};
 
 #[test]
 fn the_command_line_goes_through_the_running_server_and_without_one() {
@@ -90,6 +90,17 @@ fn operators_restore_what_was_deleted_and_close_the_server() {
     assert_eq!(refused["code"], "registrations_closed");
 }
 
+/// What a server says that does not start.
+#[track_caller]
+fn refusal(pulse: &Pulse, name: &str) -> String {
+    let mut serve = crate::support::process::command(crate::support::server::binary());
+    serve.arg("serve").arg("--config").arg(pulse.stage().path().join("pulse.toml"));
+    serve.current_dir(pulse.stage().path());
+    let mut process = crate::support::process::Process::start(name, serve, pulse.stage().path());
+    assert!(!process.wait(std::time::Duration::from_secs(15)).success());
+    process.errors()
+}
+
 #[test]
 fn a_server_with_the_wrong_master_key_does_not_start() {
     let _seats = seats::some();
@@ -97,10 +108,22 @@ fn a_server_with_the_wrong_master_key_does_not_start() {
     pulse.stop();
     let key = pulse.stage().path().join("data/master.key");
     std::fs::write(&key, [7_u8; 32]).unwrap();
-    let mut serve = crate::support::process::command(crate::support::server::binary());
-    serve.arg("serve").arg("--config").arg(pulse.stage().path().join("pulse.toml"));
-    serve.current_dir(pulse.stage().path());
-    let mut process = crate::support::process::Process::start("wrong-key", serve, pulse.stage().path());
-    assert!(!process.wait(std::time::Duration::from_secs(15)).success());
-    assert!(process.errors().contains("not the master key"), "{}", process.errors());
+    let refused = refusal(&pulse, "wrong-key");
+    assert!(refused.contains("data/master.key is not the master key"), "{refused}");
+}
+
+#[test]
+fn a_server_whose_master_key_is_lost_makes_no_other_one_and_starts_when_it_is_back() {
+    let _seats = seats::some();
+    let mut pulse = Setup::new().section(LOOSE).start();
+    pulse.stop();
+    let key = pulse.stage().path().join("data/master.key");
+    let backup = std::fs::read(&key).unwrap();
+    std::fs::remove_file(&key).unwrap();
+    let refused = refusal(&pulse, "lost-key");
+    assert!(refused.contains("data/master.key is missing; put it back from your backup"), "{refused}");
+    assert!(!refused.contains("was made") && !key.exists(), "{refused}");
+    std::fs::write(&key, backup).unwrap();
+    std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
+    pulse.start_again();
 }

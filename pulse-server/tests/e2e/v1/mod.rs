@@ -10,6 +10,7 @@ mod database;
 mod described;
 mod durability;
 mod erasure;
+mod installation;
 mod isolation;
 mod live_state;
 mod mail;
