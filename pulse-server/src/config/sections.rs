@@ -194,7 +194,8 @@ settings! {
         url: Option<Secret> = None, DatabaseUrl, Restart;
         /// The file with the master key, which wraps all keys that protect secrets in the database: 32 bytes, readable by the
         /// server alone. Where it is not set, `master.key` in the data folder, made at the first start; one that is named here has to
-        /// be there. Without it the database is worth nothing, so back it up, and elsewhere than the database.
+        /// be there (for a new database: `umask 077; head -c 32 /dev/urandom > FILE`, as the server's user). Without it the database
+        /// is worth nothing, so back it up, and elsewhere than the database.
         master_key_file: Option<PathBuf> = None, Any, Restart;
         /// Seconds for which, while the database is away, what this server knows of a stream, its keys and its project goes on
         /// admitting publishers and viewers. Who is there stays, however long it takes. 0 admits nobody while the database is away.

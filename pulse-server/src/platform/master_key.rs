@@ -62,6 +62,10 @@ impl MasterKeyError {
     /// What is wrong with which file, and what to do about it.
     pub(crate) fn problem(&self) -> String {
         match self {
+            Self::File { path, source } if source.kind() == io::ErrorKind::PermissionDenied => format!(
+                "{}: {source}; it belongs to the server's user, as whom its commands are run, too",
+                path.display()
+            ),
             Self::File { path, source } => format!("{}: {source}", path.display()),
             Self::Missing { path } => format!(
                 "{} is missing; put it back from your backup, or copy it from another server on this database: a new one opens \
@@ -263,6 +267,7 @@ mod tests {
         let path = || PathBuf::from("/keys/m.key");
         let source = || io::Error::from(io::ErrorKind::PermissionDenied);
         for (error, step) in [
+            (MasterKeyError::File { path: path(), source: source() }, "as whom its commands are run"),
             (MasterKeyError::Missing { path: path() }, "put it back from your backup"),
             (MasterKeyError::Wrong { path: path() }, "put that one back from your backup"),
             (MasterKeyError::Readable { path: path() }, "`chmod 600`"),

@@ -125,6 +125,8 @@ pub(crate) async fn open(config: &Config, absent: Absent) -> Result<Opened, Plat
         None => master_key::read(&path)?,
     };
     let db = open_database(config, absent, now).await?;
+    // Who had the database until now may have made one.
+    let known = if known.is_none() { master_key::read(&path)? } else { known };
     let (master, made) = match known {
         Some(known) => (known, None),
         None if vault::has_keys(&db).await.map_err(VaultError::from)? => {
