@@ -122,19 +122,30 @@ pub enum ParseTimeError {
 impl FromStr for WallTime {
     type Err = ParseTimeError;
 
-    /// Reads RFC 3339 §5.6 with any offset. What is finer than a millisecond is cut off.
+    /// Reads RFC 3339 §5.6 with any offset. What is finer than a millisecond is cut off. What is left of the
+    /// year 9999 after [`MAX`](Self::MAX), as which many programs write "never", is that.
     fn from_str(text: &str) -> Result<Self, ParseTimeError> {
         if !is_rfc3339(text.as_bytes()) {
             return Err(ParseTimeError::Form);
         }
-        let timestamp: Timestamp = text.parse().map_err(|_| ParseTimeError::Range)?;
-        let ms = timestamp.as_millisecond();
+        let timestamp: Timestamp = match text.parse() {
+            Ok(timestamp) => timestamp,
+            Err(_) if is_in_the_last_two_days(text) => return Ok(Self::MAX),
+            Err(_) => return Err(ParseTimeError::Range),
+        };
         // Before 1970 a negative fraction would round up to 0.
-        if timestamp < Timestamp::UNIX_EPOCH || ms > Self::MAX.0 {
+        if timestamp < Timestamp::UNIX_EPOCH {
             return Err(ParseTimeError::Range);
         }
-        Ok(Self(ms))
+        Ok(Self(timestamp.as_millisecond().min(Self::MAX.0)))
     }
+}
+
+/// Whether `text` is a moment on the 30th or 31st of December 9999, of which the library's range ends within: one that there is a year
+/// earlier.
+fn is_in_the_last_two_days(text: &str) -> bool {
+    let day = text.strip_prefix("9999-12-3");
+    day.is_some_and(|rest| format!("9998-12-3{rest}").parse::<Timestamp>().is_ok())
 }
 
 /// Whether `text` has the form of RFC 3339 §5.6. jiff reads more forms than that, of which an API would never be rid again.
@@ -262,12 +273,27 @@ mod tests {
             "1969-12-31T23:59:59.999999999Z",
             "2025-11-21T12:00:00+99:00",
             "0000-01-01T00:00:00Z",
-            "9999-12-31T23:59:59Z",
+            "9999-12-32T00:00:00Z",
+            "9999-12-31T24:00:00Z",
+            "9999-12-31T12:00:00+99:00",
         ] {
             assert_eq!(parse(text), Err(ParseTimeError::Range), "{text}");
         }
         // A day's last second may be a leap second.
         assert_eq!(parse("2016-12-31T23:59:60Z"), Ok(1_483_228_799_000));
+    }
+
+    #[test]
+    fn the_end_of_the_year_9999_is_the_last_moment() {
+        for text in [
+            "9999-12-31T23:59:59Z",
+            "9999-12-31T23:59:59.999999999Z",
+            "9999-12-30T22:00:00.5Z",
+            "9999-12-31T23:59:59-12:00",
+        ] {
+            assert_eq!(parse(text), Ok(WallTime::MAX.unix_ms()), "{text}");
+        }
+        assert_eq!(parse("9999-12-30T21:59:59Z"), Ok(WallTime::MAX.unix_ms() - 1000));
     }
 
     #[test]

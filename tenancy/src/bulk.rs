@@ -43,15 +43,23 @@ pub async fn create<T: Tx>(
     }
     let mut results: Vec<Result<Stream, Error>> =
         inputs.into_iter().map(|input| made(call, project_id, input)).collect();
-    refuse_taken(tx, project_id, &mut results).await?;
+    let twins = refuse_taken(tx, project_id, &mut results).await?;
     let wanted = results.iter().filter(|result| result.is_ok()).count() as i64;
     let (granted, full) = quota::take_up_to(tx, call, &access, Resource::Streams, wanted).await?;
     let (mut room, mut created) = (granted, 0);
     let mut done = Vec::with_capacity(results.len());
-    for result in results {
+    let mut without_room = HashSet::new();
+    for (result, twin) in results.into_iter().zip(twins) {
         done.push(match (result, &full) {
+            // There is no other of its name: that one found no room either.
+            (Err(_), Some(full)) if twin.is_some_and(|name| without_room.contains(&name)) => {
+                Err(full.clone())
+            }
             (Err(error), _) => Err(error),
-            (Ok(_), Some(full)) if room == 0 => Err(full.clone()),
+            (Ok(stream), Some(full)) if room == 0 => {
+                without_room.insert(stream.name_key);
+                Err(full.clone())
+            }
             (Ok(stream), _) => {
                 room -= 1;
                 if tx.insert_new(&stream).await? {
@@ -73,24 +81,27 @@ fn made(call: &Call, project_id: ProjectId, input: Result<StreamInput, Error>) -
     stream::made(call, project_id, &input?)
 }
 
-/// Refuses names that a stream of the project has, or an earlier item.
+/// Refuses names that a stream of the project has, or an earlier item; for each item the name that an earlier one has.
 async fn refuse_taken<T: Tx>(
     tx: &mut T,
     project_id: ProjectId,
     results: &mut [Result<Stream, Error>],
-) -> Result<(), Error> {
+) -> Result<Vec<Option<String>>, Error> {
     let keys: Vec<String> = results.iter().flatten().map(|stream| stream.name_key.clone()).collect();
     let filter = vec![is("project_id", project_id), null("deleted_at"), one_of("name_key", keys)];
     let there: Vec<Stream> = tx.list(filter, MAX_ITEMS as u32).await?;
-    let mut taken: HashSet<String> = there.into_iter().map(|stream| stream.name_key).collect();
-    for result in results {
-        if let Ok(stream) = result
-            && !taken.insert(stream.name_key.clone())
-        {
+    let there: HashSet<String> = there.into_iter().map(|stream| stream.name_key).collect();
+    let mut earlier = HashSet::new();
+    let refused = results.iter_mut().map(|result| {
+        let name = result.as_ref().ok()?.name_key.clone();
+        let of_another = there.contains(&name);
+        let twin = !earlier.insert(name.clone());
+        if of_another || twin {
             *result = Err(Error::Conflict { key: "name" });
         }
-    }
-    Ok(())
+        (twin && !of_another).then_some(name)
+    });
+    Ok(refused.collect())
 }
 
 /// Deletes streams of a project. An operator can bring each back for 30 days.

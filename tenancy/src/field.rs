@@ -1,5 +1,6 @@
 //! Rules of fields that people fill in, and their normal forms.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use platform_core::FieldError;
@@ -37,7 +38,12 @@ impl Fields {
         if self.0.is_empty() { Ok(()) } else { Err(Error::Invalid(self.0)) }
     }
 
-    pub(crate) fn wrong(&mut self, pointer: &'static str, rule: &'static str, detail: &'static str) {
+    pub(crate) fn wrong(
+        &mut self,
+        pointer: impl Into<Cow<'static, str>>,
+        rule: &'static str,
+        detail: &'static str,
+    ) {
         self.0.push(FieldError::body(pointer, rule, detail));
     }
 

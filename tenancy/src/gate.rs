@@ -5,16 +5,28 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use platform_core::id::{Kind as _, OrganizationKind, ProjectKind};
 use platform_core::{OrganizationId, ProjectId};
 use serde::{Deserialize, Serialize};
 
+use crate::api_key::ApiKey;
+use crate::app::App;
 use crate::authority::{self, Permission, Target, authorize};
 use crate::error::SUSPENDED;
+use crate::ids::{
+    ApiKeyKind, AppKind, InvitationKind, MemberKind, PresetKind, SigningKeyKind, StreamKeyKind, StreamKind,
+};
+use crate::invitation::Invitation;
 use crate::member::Member;
 use crate::organization::Organization;
+use crate::preset::Preset;
 use crate::principal::Principal;
-use crate::store::{Tx, is};
-use crate::{Call, Error};
+use crate::project::Project;
+use crate::signing_key::SigningKey;
+use crate::store::{Record as _, Table, Tx, is, null, one_of};
+use crate::stream::Stream;
+use crate::stream_key::StreamKey;
+use crate::{Call, Error, StreamId};
 
 /// Times that are noted of a call, 16; what one does is decided by a few.
 const MAX_NOTED: usize = 16;
@@ -88,6 +100,50 @@ impl Passed {
             Self::Operator => None,
         }
     }
+}
+
+/// Whether what an id names, of whatever kind, is there: not deleted, and no key that was revoked. What can neither be deleted nor revoked
+/// is there.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn is_there<T: Tx>(tx: &mut T, id: &str) -> Result<bool, Error> {
+    let row = |kind: &'static Table, ends: Option<&'static str>| {
+        let mut filter = vec![is("id", id.to_owned())];
+        filter.extend(ends.map(null));
+        Some((kind, filter))
+    };
+    let row = match id.split_once('_').map_or("", |(prefix, _)| prefix) {
+        OrganizationKind::PREFIX => row(Organization::TABLE, Some("deleted_at")),
+        ProjectKind::PREFIX => row(Project::TABLE, Some("deleted_at")),
+        StreamKind::PREFIX => row(Stream::TABLE, Some("deleted_at")),
+        ApiKeyKind::PREFIX => row(ApiKey::TABLE, Some("revoked_at")),
+        SigningKeyKind::PREFIX => row(SigningKey::TABLE, Some("revoked_at")),
+        StreamKeyKind::PREFIX => row(StreamKey::TABLE, Some("revoked_at")),
+        InvitationKind::PREFIX => row(Invitation::TABLE, Some("closed_at")),
+        MemberKind::PREFIX => row(Member::TABLE, None),
+        PresetKind::PREFIX => row(Preset::TABLE, None),
+        AppKind::PREFIX => row(App::TABLE, None),
+        _ => None,
+    };
+    match row {
+        Some((table, filter)) => Ok(tx.count_rows(table, filter).await? > 0),
+        None => Ok(true),
+    }
+}
+
+/// Whether all of these streams are there: up to [`MAX_ITEMS`](crate::bulk::MAX_ITEMS), each once.
+///
+/// # Errors
+///
+/// The store's.
+pub async fn streams_are_there<T: Tx>(tx: &mut T, ids: &[StreamId]) -> Result<bool, Error> {
+    if ids.is_empty() {
+        return Ok(true);
+    }
+    let filter = vec![one_of("id", ids.iter().copied()), null("deleted_at")];
+    Ok(tx.count::<Stream>(filter).await? == ids.len() as u64)
 }
 
 /// The gate, but that the target, and what it lies in, may have been deleted.

@@ -3,8 +3,9 @@
 //! A request with an idempotency key first looks for the answer that its first sending got; if there is none, the answer is
 //! kept in the transaction of the change itself. So there is an answer exactly if the change is there. Two that come at the
 //! same time cannot both keep one: the second one's transaction ends with [`Error::Conflict`] for `idempotency_key`, and
-//! nothing of it is done. Answers are sealed, and kept for a day. How many are kept of one organization or person, and how
-//! large they are together, is counted by the hour, and bounded.
+//! nothing of it is done. Answers are sealed, and kept for a day. How large those of one project's API keys or of one person are
+//! together is counted by the hour, and bounded so that who keeps to their rate of requests, and is answered in a normal way, does
+//! not get there.
 
 use std::time::Duration;
 
@@ -19,10 +20,13 @@ use crate::{Call, Error, UserId};
 pub const KEPT: Duration = Duration::from_secs(86_400);
 /// Characters of an idempotency key, 255.
 pub const MAX_KEY: usize = 255;
-/// Answers that are kept of an organization's API keys together, or of a person, by the hour: 10,000.
-pub const MAX_ANSWERS: i64 = 10_000;
-/// Bytes of these answers, 16 MiB; so 384 MiB at most in a day.
-pub const MAX_BYTES: i64 = 16 << 20;
+/// Bytes that are kept for each request that a caller's rate allows, 1,500; a stream takes some 1,000. A project of 12,000 requests a
+/// minute may so have 1.08 GB of answers of each hour.
+pub const BYTES_PER_REQUEST: u64 = 1_500;
+/// Bytes of the answers of an hour of a project's API keys together, or of a person, however low their rate: 16 MiB.
+pub const MIN_BYTES: i64 = 16 << 20;
+/// Bytes that an answer takes beside itself: its row.
+const ROW_BYTES: i64 = 256;
 /// An hour.
 const HOUR_MS: i64 = 3_600_000;
 
@@ -61,8 +65,10 @@ record! {
 pub struct Repeatable {
     id: String,
     body: Vec<u8>,
-    /// In whose budget the answer is: an organization, a person, the operators.
+    /// In whose budget the answer is: a project, a person, the operators.
     payer: String,
+    /// Bytes of that budget.
+    budget: i64,
 }
 
 /// What became of an earlier sending.
@@ -81,7 +87,7 @@ impl Repeatable {
     pub fn new(call: &Call, method: &str, path: &str, key: &str, body: &[u8]) -> Option<Self> {
         let (principal, payer) = match &call.principal {
             Principal::User(user) => (user.id.to_string(), user.id.to_string()),
-            Principal::Key(key) => (key.id.to_string(), key.organization_id.to_string()),
+            Principal::Key(key) => (key.id.to_string(), key.project_id.to_string()),
             Principal::Operator => {
                 let who = call.operator.map_or_else(|| "operator".to_owned(), |id| format!("operator {id}"));
                 (who.clone(), who)
@@ -91,7 +97,14 @@ impl Repeatable {
         let scope = [principal.as_str(), method, path, key].join("\n");
         let mac = call.keys().mac(DataKey::Idempotency, scope.as_bytes());
         let id = mac.iter().map(|byte| format!("{byte:02x}")).collect();
-        Some(Self { id, body: call.keys().mac(DataKey::Idempotency, body), payer })
+        Some(Self { id, body: call.keys().mac(DataKey::Idempotency, body), payer, budget: MIN_BYTES })
+    }
+
+    /// The same, of a caller (with an API key: its project) who may send so many requests a minute: what is kept of them follows that.
+    #[must_use]
+    pub fn at_rate(self, requests_a_minute: u64) -> Self {
+        let bytes = requests_a_minute.saturating_mul(60).saturating_mul(BYTES_PER_REQUEST);
+        Self { budget: i64::try_from(bytes).unwrap_or(i64::MAX).max(MIN_BYTES), ..self }
     }
 
     /// What became of an earlier sending.
@@ -113,8 +126,8 @@ impl Repeatable {
     ///
     /// # Errors
     ///
-    /// [`Error::Conflict`] for `idempotency_key` when another sending has come first; [`Error::Refused`] with the code
-    /// `rate_limited` when the hour's budget is used. Nothing of this one is done.
+    /// [`Error::Conflict`] for `idempotency_key` when another sending has come first; [`Error::RateLimited`] until the
+    /// next hour when this one's budget is used. Nothing of this one is done.
     pub async fn keep<T: Tx>(&self, tx: &mut T, call: &Call, answer: &Secret) -> Result<(), Error> {
         let expired = vec![is("id", self.id.clone()), crate::store::below("expires_at", call.now)];
         tx.delete::<Answer>(expired, 1).await?;
@@ -128,17 +141,18 @@ impl Repeatable {
         if !tx.insert_new(&row).await? {
             return Err(Error::Conflict { key: "idempotency_key" });
         }
-        self.pay(tx, call, i64::try_from(row.sealed.len()).unwrap_or(i64::MAX)).await
+        let bytes = i64::try_from(row.sealed.len()).unwrap_or(i64::MAX).saturating_add(ROW_BYTES);
+        self.pay(tx, call, bytes).await
     }
 
     /// Counts an answer against the hour's budget, if it fits: one conditional update.
     async fn pay<T: Tx>(&self, tx: &mut T, call: &Call, bytes: i64) -> Result<(), Error> {
-        let id = format!("{}:{}", self.payer, call.now.unix_ms().div_euclid(HOUR_MS));
+        let now = call.now.unix_ms();
+        let id = format!("{}:{}", self.payer, now.div_euclid(HOUR_MS));
         for _ in 0..2 {
             let fits = vec![
                 is("id", id.clone()),
-                Condition::Fits { column: "answers", add: 1, limit: MAX_ANSWERS },
-                Condition::Fits { column: "bytes", add: bytes, limit: MAX_BYTES },
+                Condition::Fits { column: "bytes", add: bytes, limit: self.budget },
             ];
             if tx.update::<AnswerBudget>(fits, vec![add("answers", 1), add("bytes", bytes)]).await? == 1 {
                 return Ok(());
@@ -153,9 +167,11 @@ impl Repeatable {
                 break;
             }
         }
-        let detail =
-            "The idempotency keys of this hour are used up; go on without them, or in the next hour.";
-        Err(Error::refused(platform_core::problem::code::RATE_LIMITED, detail))
+        let rest_ms = u64::try_from(HOUR_MS - now.rem_euclid(HOUR_MS)).unwrap_or_default();
+        Err(Error::RateLimited {
+            detail: "What is kept of this hour's answers for idempotency keys is full; go on in the next hour, or without keys.",
+            retry_after: Duration::from_secs(rest_ms.div_ceil(1000)),
+        })
     }
 
     fn context(&self) -> String {

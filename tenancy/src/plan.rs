@@ -14,6 +14,7 @@ use crate::settings::Settings;
 use crate::store::{Entity, Json, Tx, is, named, null, record, set};
 use crate::{Call, Error, PlanId};
 use platform_core::OrganizationId;
+use platform_core::problem::pointer;
 
 named! {
     /// What happens to running sessions when the bytes of a month are used up. New ones are refused in any case.
@@ -204,8 +205,9 @@ pub async fn assign<T: Tx>(
 fn check(input: &PlanInput) -> Result<String, Error> {
     let mut fields = Fields::new();
     let name = fields.name("/name", &input.name);
-    if input.limits.values().any(|limit| *limit < 0) {
-        fields.wrong("/limits", "negative", "A limit is 0 or more; leave out what is not limited.");
+    for (resource, _) in input.limits.iter().filter(|(_, limit)| **limit < 0) {
+        let detail = "A limit is 0 or more; leave out what is not limited.";
+        fields.wrong(pointer("/limits", resource.as_str()), "negative", detail);
     }
     fields.check()?;
     Ok(name)

@@ -7,6 +7,8 @@ use hyper::header::{
 };
 use hyper::{Method, Request};
 
+use super::host;
+
 /// What answering needs of a request.
 ///
 /// All of it is copied: whoever keeps hyper's own for the seconds that a blocking request waits keeps the buffer of 8 KiB that it was
@@ -17,6 +19,8 @@ pub(super) struct Head {
     pub(super) remote: SocketAddr,
     /// The method.
     pub(super) method: Method,
+    /// Whether it says as it must for which host it is.
+    pub(super) sound_host: bool,
     path: Box<str>,
     query: Option<Box<str>>,
     /// Whether Accept-Encoding allows gzip.
@@ -42,6 +46,7 @@ impl Head {
         Self {
             remote,
             method: request.method().clone(),
+            sound_host: host::is_sound(request.version(), headers),
             path: uri.path().into(),
             query: uri.query().map(Into::into),
             gzip: accepts_gzip(headers),

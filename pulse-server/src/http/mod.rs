@@ -8,6 +8,7 @@ mod cors;
 mod flv;
 mod head;
 mod hls;
+pub(crate) mod host;
 pub(crate) mod page;
 pub(crate) mod problem;
 mod range;

@@ -9,11 +9,14 @@ use super::body::Body;
 use super::cors::Readers;
 use super::head::Head;
 use super::problem::Problem;
-use super::{App, account, cors, flv, hls, page};
+use super::{App, account, cors, flv, hls, host, page};
 
 /// Answers a request.
 pub(super) async fn answer(app: &Arc<App>, head: &Head) -> Response<Body> {
     let path = head.path();
+    if !head.sound_host {
+        return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", host::UNSOUND).response();
+    }
     if head.method == Method::OPTIONS {
         return Box::pin(preflight(app, head)).await;
     }

@@ -1,6 +1,6 @@
 //! What a handler is given: who asks, the database, and the one way to change something.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::extract::FromRequestParts;
 use axum::http::request::Parts;
@@ -15,6 +15,7 @@ use super::api::Api;
 use super::declared::Declared;
 use super::failure::Failure;
 use super::idempotency::{self, Key};
+use super::limits::Remaining;
 
 const REPLAYED: HeaderName = HeaderName::from_static("idempotent-replayed");
 
@@ -29,6 +30,10 @@ pub(crate) struct Context {
     idempotency: Option<Key>,
     /// What was asked for.
     pub(super) asked: Asked,
+    /// Whether what this request creates can be got below its path.
+    can_be_got: bool,
+    /// What is left of a limit that the operation has beside the caller's.
+    pub(super) own_limit: Arc<OnceLock<Remaining>>,
 }
 
 /// What was asked for.
@@ -66,7 +71,11 @@ impl<S: Sync> FromRequestParts<S> for Context {
             None if prepared.context.call.principal == Principal::Anonymous => {
                 Err(Failure::unauthenticated())
             }
-            None => prepared.declared.check(parts).map(|()| prepared.context),
+            None => {
+                prepared.declared.check(parts)?;
+                let can_be_got = prepared.declared.has_one_below(parts);
+                Ok(Self { can_be_got, ..prepared.context })
+            }
         }
     }
 }
@@ -106,7 +115,7 @@ struct Answered {
 
 impl Context {
     pub(super) fn new(api: Arc<Api>, call: Call, idempotency: Option<Key>, asked: Asked) -> Self {
-        Self { api, call, idempotency, asked }
+        Self { api, call, idempotency, asked, can_be_got: false, own_limit: Arc::default() }
     }
 
     /// Something to read with.
@@ -139,7 +148,8 @@ impl Context {
             self.api.quota_notices.tell(&self.api.db, &self.api.tenancy, self.call.now, error);
         }
         let answered = answered?;
-        let location = (answered.status == StatusCode::CREATED).then(|| self.location(&answered.body));
+        let created = answered.status == StatusCode::CREATED && self.can_be_got;
+        let location = created.then(|| self.location(&answered.body));
         let mut response = answered.into_response();
         if let Some(location) = location.flatten() {
             response.headers_mut().insert(LOCATION, location);

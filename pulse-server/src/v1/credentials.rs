@@ -39,6 +39,10 @@ pub(super) fn of(headers: &HeaderMap) -> Credentials {
 }
 
 fn pulse(headers: &HeaderMap) -> Option<Credentials> {
+    // What is there twice may mean something else to whoever stands before this server.
+    if [KEY, SECRET].into_iter().any(|name| headers.get_all(name).iter().count() > 1) {
+        return None;
+    }
     let public = headers.get(KEY)?.to_str().ok()?.to_owned();
     let secret = Secret::new(headers.get(SECRET)?.as_bytes());
     Some(Credentials::Key { public, secret })
@@ -87,6 +91,8 @@ mod tests {
             &[("x-pulse-secret", "pulse_secret_b")],
             &[("authorization", "Bearer a"), ("authorization", "Bearer b")],
             &[("authorization", &basic), ("x-pulse-key", "pulse_key_a")],
+            &[("x-pulse-key", "pulse_key_a"), ("x-pulse-key", "b"), ("x-pulse-secret", "pulse_secret_b")],
+            &[("x-pulse-key", "pulse_key_a"), ("x-pulse-secret", "pulse_secret_b"), ("x-pulse-secret", "c")],
         ] {
             assert_eq!(read(broken), Credentials::Broken, "{broken:?}");
         }

@@ -26,6 +26,13 @@ impl Declared {
         Self(paths.into_iter().map(|(path, value)| (path, operations(&value))).collect())
     }
 
+    /// Whether what is created by this request can be got below its path.
+    pub(super) fn has_one_below(&self, parts: &Parts) -> bool {
+        let Some(all) = parts.extensions.get::<MatchedPath>() else { return false };
+        let mut paths = self.0.iter().filter(|(path, _)| is_one_below(all.as_str(), path));
+        parts.method == Method::POST && paths.any(|(_, operations)| operations.contains_key("get"))
+    }
+
     /// Refuses a query that cannot be read, and parameters that the operation does not have, or that are there twice.
     pub(super) fn check(&self, parts: &Parts) -> Result<(), Failure> {
         if parts.uri.query().is_none_or(str::is_empty) {
@@ -57,6 +64,12 @@ impl Declared {
         }
         if wrong.is_empty() { Ok(()) } else { Err(Problem::invalid(wrong).into()) }
     }
+}
+
+/// Whether a path is that of one of the things below another: `/v1/streams/{stream_id}` below `/v1/streams`.
+pub(super) fn is_one_below(all: &str, path: &str) -> bool {
+    let name = path.strip_prefix(all).and_then(|rest| rest.strip_prefix("/{")?.strip_suffix('}'));
+    name.is_some_and(|name| !name.contains('/'))
 }
 
 fn owned((name, value): (&String, &Value)) -> (String, Value) {

@@ -6,6 +6,8 @@ use hyper::header::{CACHE_CONTROL, CONTENT_TYPE};
 use serde_json::{Map, Value, json};
 use utoipa::openapi::OpenApi;
 
+use super::declared::is_one_below;
+
 /// What the document says of the API as a whole.
 const ABOUT: &str = "Live video: organizations, projects, keys, streams. Errors are RFC 9457 problem documents with a stable `code`. \
 Lists take `limit` and `cursor`. Writes take an `Idempotency-Key`.";
@@ -20,9 +22,15 @@ pub(super) fn finish(description: &OpenApi) -> Bytes {
     if let Some(document) = document.as_object_mut() {
         describe(document);
         if let Some(paths) = document.get_mut("paths").and_then(Value::as_object_mut) {
-            for operations in paths.values_mut().filter_map(Value::as_object_mut) {
-                for (method, operation) in operations.iter_mut() {
-                    complete(method, operation, &schemas);
+            let can_be_got: Vec<String> = paths
+                .iter()
+                .filter(|(_, operations)| operations.get("get").is_some())
+                .map(|(path, _)| path.clone())
+                .collect();
+            for (path, operations) in paths.iter_mut() {
+                let located = can_be_got.iter().any(|one| is_one_below(path, one));
+                for (method, operation) in operations.as_object_mut().into_iter().flatten() {
+                    complete(method, operation, &schemas, located);
                 }
             }
         }
@@ -82,7 +90,7 @@ fn problem_schema() -> Value {
             "title": {"type": "string", "description": "A few words, always the same for a code."},
             "status": {"type": "integer", "minimum": 400, "maximum": 599},
             "detail": {"type": "string", "description": "What was wrong this time, and what to do."},
-            "code": {"type": "string", "description": "Stable, for machines: `stream_not_found`."},
+            "code": {"type": "string", "description": "Stable, for machines: `not_found`."},
             "request_id": {"type": "string", "description": "As in the header `X-Request-Id` and in the server's log."},
             "errors": {
                 "type": "array",
@@ -102,8 +110,8 @@ fn problem_schema() -> Value {
     })
 }
 
-/// Adds what every operation has.
-fn complete(method: &str, operation: &mut Value, schemas: &Value) {
+/// Adds what every operation has. What it creates can be got below it if it is `located`.
+fn complete(method: &str, operation: &mut Value, schemas: &Value, located: bool) {
     let Some(operation) = operation.as_object_mut() else { return };
     let public = operation.get("security").is_some();
     if public {
@@ -141,7 +149,7 @@ fn complete(method: &str, operation: &mut Value, schemas: &Value) {
         body.insert("required".to_owned(), needed.into());
     }
     if let Some(responses) = operation.get_mut("responses").and_then(Value::as_object_mut) {
-        if let Some(created) = responses.get_mut("201").and_then(Value::as_object_mut).filter(|_| !mints) {
+        if let Some(created) = responses.get_mut("201").and_then(Value::as_object_mut).filter(|_| located) {
             let location = json!({"description": "Where it is.", "schema": {"type": "string", "format": "uri-reference"}});
             created.insert("headers".to_owned(), json!({"Location": location}));
         }
@@ -234,6 +242,23 @@ mod tests {
         assert!(!found.is_empty());
         for reference in found {
             assert!(document.pointer(reference.trim_start_matches('#')).is_some(), "{reference}");
+        }
+    }
+
+    #[test]
+    fn only_what_can_be_got_says_where_it_is() {
+        let document = document();
+        for (path, located) in [
+            ("~1v1~1streams", true),
+            ("~1v1~1streams~1{stream_id}~1keys", true),
+            ("~1v1~1projects~1{project_id}~1presets", true),
+            ("~1v1~1projects~1{project_id}~1keys", false),
+            ("~1v1~1projects~1{project_id}~1signing-keys", false),
+            ("~1v1~1organizations~1{organization_id}~1invitations", false),
+            ("~1v1~1streams~1{stream_id}~1tokens", false),
+        ] {
+            let created = document.pointer(&format!("/paths/{path}/post/responses/201"));
+            assert_eq!(created.unwrap().pointer("/headers/Location").is_some(), located, "{path}");
         }
     }
 

@@ -186,6 +186,16 @@ impl Limits {
         }
     }
 
+    /// Requests a minute that a caller may send; with an API key, their project.
+    pub(super) fn per_minute(&self, principal: &Principal) -> u64 {
+        let rate = match principal {
+            Principal::Key(_) => self.project.per_minute,
+            Principal::User(_) => self.user.per_minute,
+            _ => self.address.per_minute,
+        };
+        rate.get().into()
+    }
+
     /// Forgets who has their full allowance again.
     pub(super) fn sweep(&self) {
         self.address.limiter.load().retain_recent();

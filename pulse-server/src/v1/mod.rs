@@ -19,6 +19,7 @@ mod document;
 mod failure;
 mod headers;
 mod idempotency;
+mod json;
 mod limits;
 pub(crate) mod live;
 mod metering;

@@ -24,6 +24,7 @@ use super::idempotency::{self, Key};
 use super::limits::Remaining;
 use super::{client_address, credentials, headers, principals, request_id};
 use crate::http::body::Body;
+use crate::http::host;
 
 /// The API: its state and its routes.
 #[derive(Clone)]
@@ -104,7 +105,11 @@ impl V1 {
         remaining: &mut Option<Remaining>,
     ) -> Result<Response, Failure> {
         let client = client_address::group(sender.address);
-        *remaining = Some(self.api.limits.address(client)?);
+        let of_address = self.api.limits.address(client)?;
+        *remaining = Some(of_address);
+        if !host::is_sound(head.version, &head.headers) {
+            return Err(Failure::parameter("Host", "host", host::UNSOUND));
+        }
         let now = WallTime::from(SystemTime::now());
         let authenticated = principals::of(&self.api, credentials::of(&head.headers), now).await;
         let (principal, refused) = match authenticated {
@@ -115,7 +120,7 @@ impl V1 {
             Err(failure) => return Err(failure),
         };
         if let Some(of_caller) = self.api.limits.principal(&principal)? {
-            *remaining = Some(of_caller);
+            *remaining = Some(of_address.tighter(of_caller));
         }
         self.api.usage.check_key(&principal)?;
         self.check_maintenance(&head, &principal).await?;
@@ -135,15 +140,20 @@ impl V1 {
         if !person {
             self.api.usage.count_request(&call);
         }
-        let key = Key::of(&head.headers, &head.method, head.uri.path(), &call, &received.0)?;
+        let limits = &self.api.limits;
+        let key = Key::of(&head.headers, &head.method, head.uri.path(), &call, &received.0, limits)?;
         let asked = Asked { method: head.method.clone(), at: head.uri.clone(), secure: sender.secure };
         let person = person.then(|| call.clone());
         let context = Context::new(Arc::clone(&self.api), call, key, asked);
+        let own_limit = Arc::clone(&context.own_limit);
         head.extensions.insert(Prepared { context, refused, declared: Arc::clone(&self.declared) });
         head.extensions.insert(received);
         let request = Request::from_parts(head, axum::body::Body::empty());
         // axum's router does not fail.
         let response = self.router.clone().oneshot(request).await.into_response();
+        if let (Some(of_caller), Some(of_operation)) = (*remaining, own_limit.get()) {
+            *remaining = Some(of_caller.tighter(*of_operation));
+        }
         if let Some(call) = person {
             // Only now is it known of which organization they have asked.
             self.api.usage.count_request(&call);

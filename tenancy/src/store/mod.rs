@@ -23,8 +23,8 @@ pub use filter::{
 pub use record::{Column, Record, Row, Table, Unique};
 pub(crate) use record::{record, take};
 pub use tx::Tx;
-pub(crate) use value::named;
 pub use value::{Cell, Json, Kind, Value};
+pub(crate) use value::{Name, named};
 
 use crate::Error;
 

@@ -194,11 +194,36 @@ impl<T: Serialize + DeserializeOwned> Cell for Json<T> {
     }
 }
 
+/// Reads one of a [`named!`] enum's names. A text and nothing else: what `serde` derives for an enum also takes `{"name": null}`, and
+/// `serde_json` calls whatever else stands there no JSON.
+pub(crate) struct Name<T> {
+    /// The names there are.
+    pub(crate) names: &'static [&'static str],
+    /// The one with this name.
+    pub(crate) named: fn(&str) -> Option<T>,
+}
+
+impl<T> serde::de::Visitor<'_> for Name<T> {
+    type Value = T;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("one of ")?;
+        self.names.iter().enumerate().try_for_each(|(at, name)| {
+            f.write_str(if at == 0 { "" } else { ", " })?;
+            write!(f, "`{name}`")
+        })
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<T, E> {
+        (self.named)(name).ok_or_else(|| E::unknown_variant(name, self.names))
+    }
+}
+
 /// Declares an enum whose variants have names, which are stored and shown: `as_str`, `ALL`, `FromStr`-like `named`, serde.
 macro_rules! named {
     ($(#[$meta:meta])* $vis:vis enum $name:ident { $($(#[$doc:meta])* $variant:ident = $text:literal,)+ }) => {
         $(#[$meta])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize)]
         #[non_exhaustive]
         $vis enum $name { $($(#[$doc])* #[serde(rename = $text)] $variant,)+ }
 
@@ -223,6 +248,13 @@ macro_rules! named {
             }
         }
 
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                let name = $crate::store::Name { names: &[$($text),+], named: Self::named };
+                deserializer.deserialize_str(name)
+            }
+        }
+
         impl $crate::store::Cell for $name {
             const KIND: $crate::store::Kind = $crate::store::Kind::Text;
 
@@ -237,3 +269,33 @@ macro_rules! named {
     };
 }
 pub(crate) use named;
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::stream::LatencyMode;
+
+    fn read(json: &str) -> Result<LatencyMode, String> {
+        serde_json::from_str(json).map_err(|error| {
+            assert!(error.is_data(), "{json} is JSON");
+            error.to_string()
+        })
+    }
+
+    #[test]
+    fn a_name_is_a_text_and_nothing_else() {
+        assert_eq!(read(r#""low""#), Ok(LatencyMode::Low));
+        for other in
+            ["null", "1", "1.5", "true", "[]", "{}", r#"["low"]"#, r#"{"low":null}"#, r#""Low""#, r#""""#]
+        {
+            let error = read(other).unwrap_err();
+            assert!(
+                error.contains("one of `low`, `standard`") || error.contains("`low` or `standard`"),
+                "{error}"
+            );
+        }
+        let keys: BTreeMap<LatencyMode, u8> = serde_json::from_str(r#"{"standard":1}"#).unwrap();
+        assert_eq!(keys[&LatencyMode::Standard], 1);
+    }
+}

@@ -90,7 +90,14 @@ async fn no_more_are_created_than_the_plan_allows<S: Store>(w: World<S>) {
     // What was counted is what is there.
     let first = done[0].as_ref().unwrap().stream.id;
     write!(w, &owner, |tx, call| stream::delete(tx, call, first)).unwrap();
-    create(&w, &owner, project_id, &[draft("Four")]).await.unwrap().remove(0).unwrap();
+    // Whose name an earlier item has, that found no room, finds none either: there is no such stream.
+    let drafts = [draft("Four"), draft("Five"), draft("four"), draft("five")];
+    let done = create(&w, &owner, project_id, &drafts).await.unwrap();
+    assert!(done[0].is_ok());
+    assert!(matches!(done[2], Err(Error::Conflict { key: "name" })));
+    for full in [&done[1], &done[3]] {
+        assert!(matches!(full, Err(Error::QuotaExceeded { limit: 3, current: 3, .. })));
+    }
 }
 
 async fn many_are_deleted_and_what_is_not_there_is_said<S: Store>(w: World<S>) {

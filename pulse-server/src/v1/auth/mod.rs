@@ -49,10 +49,11 @@ struct Accepted {
 
 /// Counts an attempt of an address.
 fn limit(ctx: &Context) -> Result<(), Failure> {
-    match ctx.call.address {
-        Some(address) => ctx.api.limits.login(client_address::group(address)).map(drop),
-        None => Ok(()),
-    }
+    let Some(address) = ctx.call.address else { return Ok(()) };
+    let remaining = ctx.api.limits.login(client_address::group(address))?;
+    // One is counted a request, so nothing is there yet.
+    let _ = ctx.own_limit.set(remaining);
+    Ok(())
 }
 
 /// An account's name in the back-off: of the address that is claimed, whether there is an account or not.

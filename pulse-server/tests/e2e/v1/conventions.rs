@@ -175,9 +175,11 @@ fn beyond_a_rate_requests_wait_and_wrong_passwords_wait_longer() {
     rig.get(&tenant.owner, "/v1/auth/me");
 
     let wrong = json!({"email": "sam@example.org", "password": "not the password"});
-    let statuses: Vec<u16> =
-        (0..6).map(|_| rig.ask(&Caller::nobody(), "POST", "/v1/auth/login", &wrong).status).collect();
+    let logins: Vec<_> =
+        (0..6).map(|_| rig.ask(&Caller::nobody(), "POST", "/v1/auth/login", &wrong)).collect();
+    let statuses: Vec<u16> = logins.iter().map(|answer| answer.status).collect();
     assert_eq!(statuses, [401, 401, 401, 401, 401, 429], "the account pauses");
+    assert_eq!(logins[0].header("ratelimit-policy"), "\"login\";q=30;w=60", "the tightest is told");
     for email in ["a@example.org", "b@example.org"] {
         let input = json!({"email": email, "password": "not the password"});
         assert_eq!(rig.ask(&Caller::nobody(), "POST", "/v1/auth/login", &input).status, 401, "others do not");
@@ -189,6 +191,17 @@ fn beyond_a_rate_requests_wait_and_wrong_passwords_wait_longer() {
         })
         .collect();
     assert!(flood.contains(&429), "{flood:?}");
+}
+
+#[test]
+fn an_address_that_has_less_left_than_its_caller_is_told_that() {
+    let _seats = seats::some();
+    let rig = Rig::start_with("[api]\nrequests_per_address = 50\nlogins_per_address = 1000");
+    let tenant = Tenant::create(&rig, "sam@example.org");
+    for caller in [&tenant.key, &tenant.owner] {
+        let answer = rig.ask(caller, "GET", "/v1/projects", &Value::Null);
+        assert_eq!(answer.header("ratelimit-policy"), "\"address\";q=50;w=60");
+    }
 }
 
 #[test]

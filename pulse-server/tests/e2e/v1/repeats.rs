@@ -56,6 +56,29 @@ fn what_shows_something_is_not_given_again_when_that_was_deleted() {
     assert_eq!(again(&rig, &tenant.key, "DELETE", &stream, &Value::Null), (204, false));
     assert_eq!(again(&rig, &tenant.key, "POST", &keys, &name), (404, false), "a stream key");
     assert_eq!(again(&rig, &tenant.key, "DELETE", &stream, &Value::Null), (204, true));
+    // Created and deleted itself, and not only what it lies in.
+    let created = |path: &str, body: &Value, pointer: &str| {
+        let answer = rig.ask(&tenant.owner.with("idempotency-key", "once"), "POST", path, body);
+        assert!(answer.status < 300, "{path}: {}", answer.text());
+        assert_eq!(again(&rig, &tenant.owner, "POST", path, body), (answer.status, true), "{path}");
+        text(answer.json().pointer(pointer).unwrap()).to_owned()
+    };
+    let project = format!("/v1/projects/{}", tenant.project);
+    let (api_keys, presets) = (format!("{project}/keys"), format!("{project}/presets"));
+    let api_key = json!({"name": "mine", "scopes": ["streams.read"]});
+    let fresh = json!({"name": "Fresh", "project_id": tenant.project});
+    let many =
+        json!({"project_id": tenant.project, "streams": [{"name": "M1"}, {"name": "M2"}, {"name": "M1"}]});
+    for (path, body, pointer, place) in [
+        ("/v1/streams", &fresh, "/id", "/v1/streams"),
+        ("/v1/streams/bulk", &many, "/data/1/stream/id", "/v1/streams"),
+        (&api_keys, &api_key, "/id", &api_keys),
+        (&presets, &json!({"name": "plain", "stream": {}}), "/id", &presets),
+    ] {
+        let id = created(path, body, pointer);
+        rig.done(&tenant.owner, "DELETE", &format!("{place}/{id}"), &Value::Null, 204);
+        assert_eq!(again(&rig, &tenant.owner, "POST", path, body), (404, false), "{path}");
+    }
     let organization = json!({"name": "Another"});
     assert_eq!(again(&rig, &tenant.owner, "POST", "/v1/organizations", &organization), (201, false));
     assert_eq!(again(&rig, &tenant.owner, "POST", "/v1/organizations", &organization), (201, true));
@@ -96,7 +119,14 @@ fn what_is_created_says_where_it_is() {
         for _ in 0..2 {
             let answer = rig.ask(&tenant.key.with("idempotency-key", "once"), "POST", path, &body);
             assert_eq!(answer.status, 201, "{}", answer.text());
-            assert_eq!(answer.header("location"), format!("{path}/{}", text(&answer.json()["id"])));
+            let location = answer.header("location").to_owned();
+            assert_eq!(location, format!("{path}/{}", text(&answer.json()["id"])));
+            rig.get(&tenant.key, &location);
         }
     }
+    // What cannot be got by itself is nowhere.
+    let keys = format!("/v1/projects/{}/keys", tenant.project);
+    let key = json!({"name": "mine", "scopes": ["streams.read"]});
+    let answer = rig.ask(&tenant.owner, "POST", &keys, &key);
+    assert_eq!((answer.status, answer.header("location")), (201, ""));
 }

@@ -42,13 +42,17 @@ fn bodies_in_another_form_are_refused() {
     let latin = rig.raw(&tenant.key, "POST", "/v1/streams", "application/json; charset=latin1", input);
     let packed = tenant.key.with("content-encoding", "gzip");
     let packed = rig.raw(&packed, "POST", "/v1/streams", "application/json", input);
-    for answer in [latin, packed] {
+    let both = tenant.key.with("content-type", "text/plain");
+    let both = rig.raw(&both, "POST", "/v1/streams", "application/json", input);
+    for answer in [latin, packed, both] {
         let (status, code) = (answer.status, answer.problem_code());
         assert_eq!((status, code.as_str()), (415, "unsupported_media_type"), "{}", answer.text());
     }
     let twice = tenant.key.with("idempotency-key", "a").with("idempotency-key", "b");
     let answer = rig.ask(&twice, "POST", "/v1/streams", &json!({"name": "Another"}));
     assert_eq!(answer.status, 400, "{}", answer.text());
+    let keys = tenant.key.with("x-pulse-key", "another");
+    assert_eq!(rig.ask(&keys, "GET", "/v1/streams", &Value::Null).status, 401);
     let fine = rig.raw(&tenant.key, "POST", "/v1/streams", "application/json; charset=utf-8", input);
     assert_eq!(fine.status, 201, "{}", fine.text());
 }
