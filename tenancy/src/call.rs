@@ -25,7 +25,7 @@ struct Inner {
 
 impl Tenancy {
     /// Unlocks the store with the master key, with which a new store is set up: keys, the plan that new organizations get
-    /// and one without limits.
+    /// and one without limits. In a store of an earlier version names are compared as in this one from now on.
     ///
     /// # Errors
     ///
@@ -37,6 +37,7 @@ impl Tenancy {
         let tenancy = Self(Arc::new(Inner { ids: Generator::new(), keys }));
         let call = tenancy.call(Principal::System, now);
         store.write(call, |tx, call| Box::pin(crate::plan::set_up(tx, call))).await?;
+        crate::name::bring_up(store).await?;
         Ok(tenancy)
     }
 

@@ -7,7 +7,7 @@ use platform_core::FieldError;
 use platform_core::problem::pointer;
 use serde_json::Value;
 
-use crate::Error;
+use crate::{Error, name};
 
 /// Characters of a name, 100.
 pub const MAX_NAME: usize = 100;
@@ -47,14 +47,14 @@ impl Fields {
         self.0.push(FieldError::body(pointer, rule, detail));
     }
 
-    /// A name: 1 to [`MAX_NAME`] characters on one line. Blanks around it go, and runs of them become one.
+    /// A name: 1 to [`MAX_NAME`] characters on one line, in its [normal form](name::normal).
     pub(crate) fn name(&mut self, pointer: &'static str, text: &str) -> String {
-        let name = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        let name = name::normal(text);
         if name.is_empty() {
             self.wrong(pointer, "required", "A name has at least one character.");
         } else if name.chars().count() > MAX_NAME {
             self.wrong(pointer, "too_long", "A name has at most 100 characters.");
-        } else if name.chars().any(is_invisible) {
+        } else if !name::is_seen(&name) {
             self.wrong(pointer, "control_character", "A name has no invisible or control characters.");
         }
         name
@@ -117,22 +117,6 @@ impl Fields {
 /// How many bytes it has as JSON.
 fn json_bytes(value: &impl serde::Serialize) -> usize {
     serde_json::to_vec(value).map_or(usize::MAX, |text| text.len())
-}
-
-/// How names are compared: without regard to case.
-pub(crate) fn name_key(name: &str) -> String {
-    name.to_lowercase()
-}
-
-/// What names that somebody searches for begin with.
-pub(crate) fn search_key(text: &str) -> String {
-    name_key(&text.split_whitespace().collect::<Vec<_>>().join(" "))
-}
-
-/// Whether a character cannot be seen, or turns the text around it: a name with such could pass for another.
-fn is_invisible(one: char) -> bool {
-    one.is_control()
-        || matches!(one, '\u{200B}'..='\u{200F}' | '\u{2028}'..='\u{202E}' | '\u{2060}'..='\u{206F}' | '\u{FEFF}')
 }
 
 /// How e-mail addresses are compared: without regard to case, as nearly all mail servers do.

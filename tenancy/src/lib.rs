@@ -65,6 +65,7 @@ pub mod label;
 pub mod lease;
 pub mod mail;
 pub mod member;
+mod name;
 pub mod organization;
 mod page;
 pub mod password;

@@ -97,7 +97,7 @@ pub(crate) async fn set_up<T: Tx>(tx: &mut T, call: &Call) -> Result<(), Error> 
     let plan = |name: &str, limits| Plan {
         id: call.id(),
         name: name.to_owned(),
-        name_key: crate::field::name_key(name),
+        name_key: crate::name::name_key(name),
         limits: Json(limits),
         created_at: call.now,
         updated_at: call.now,
@@ -119,7 +119,7 @@ pub async fn create<T: Tx>(tx: &mut T, call: &Call, input: &PlanInput) -> Result
     let name = check(input)?;
     let plan = Plan {
         id: call.id(),
-        name_key: crate::field::name_key(&name),
+        name_key: crate::name::name_key(&name),
         name,
         limits: Json(input.limits.clone()),
         created_at: call.now,
@@ -140,7 +140,7 @@ pub async fn update<T: Tx>(tx: &mut T, call: &Call, id: PlanId, input: &PlanInpu
     authority::operator(call)?;
     let name = check(input)?;
     let assign = vec![
-        set("name_key", crate::field::name_key(&name)),
+        set("name_key", crate::name::name_key(&name)),
         set("name", name),
         set("limits", Json(input.limits.clone())),
         set("bytes_limit", input.bytes_limit),

@@ -8,7 +8,8 @@ use serde_json::Map;
 
 use crate::authority::Permission;
 use crate::error::STATE;
-use crate::field::{Fields, name_key, search_key};
+use crate::field::Fields;
+use crate::name::{name_key, search_key};
 use crate::page::{Page, PageRequest, page};
 use crate::project::{self, Project};
 use crate::store::{Entity, Json, Tx, is, record, set};

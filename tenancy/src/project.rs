@@ -5,7 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::authority::{self, Access, Permission, Target, authorize};
 use crate::call::About;
-use crate::field::{Fields, name_key, search_key};
+use crate::field::Fields;
+use crate::name::{name_key, search_key};
 use crate::organization::Organization;
 use crate::page::{Page, PageRequest, page};
 use crate::principal::Principal;

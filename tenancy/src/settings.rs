@@ -6,7 +6,7 @@ use crate::authority;
 use crate::call::About;
 use crate::plan::Plan;
 use crate::store::{Entity, Tx, is, record, set};
-use crate::{Call, Error, PlanId};
+use crate::{Call, Error, PlanId, name};
 
 /// The one row's id.
 const ID: &str = "settings";
@@ -30,6 +30,8 @@ record! {
         pub updated_at: WallTime,
         /// For how many days the audit log is kept.
         pub audit_days: i64,
+        /// How names are compared in this store.
+        pub(crate) name_keys: i64,
     }
 }
 
@@ -64,8 +66,14 @@ impl Settings {
             default_plan_id: plan,
             updated_at: now,
             audit_days: AUDIT_DAYS,
+            name_keys: name::VERSION,
         };
         tx.insert_new(&settings).await.map(drop)
+    }
+
+    /// Writes down how names are compared.
+    pub(crate) async fn names_are_keyed<T: Tx>(tx: &mut T, version: i64) -> Result<(), Error> {
+        tx.update::<Self>(vec![is("id", ID.to_owned())], vec![set("name_keys", version)]).await.map(drop)
     }
 }
 

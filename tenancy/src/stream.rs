@@ -6,16 +6,17 @@ use platform_core::{EventType, ProjectId, WallTime};
 use serde_json::json;
 
 use crate::authority::{self, Access, Permission, Target, authorize};
-use crate::field::{Fields, name_key, search_key};
+use crate::field::Fields;
 use crate::label::{self, Label};
+use crate::name::{name_key, search_key};
 use crate::page::{Page, PageRequest, page};
 use crate::project;
 use crate::quota::{self, Resource};
 use crate::store::{
-    Change, Condition, Entity, Json, Tx, at_least, clear, is, named, null, record, set, some,
+    Change, Condition, Entity, Json, Tx, at_least, clear, is, named, null, one_of, record, set, some,
 };
 use crate::stream_key::{self, StreamKey};
-use crate::{Call, Error, StreamId, retention, schedule};
+use crate::{Call, Error, StreamId, name, retention, schedule};
 
 const CREATED: EventType = EventType::of("stream.created");
 const UPDATED: EventType = EventType::of("stream.updated");
@@ -269,7 +270,9 @@ pub async fn read<T: Tx>(tx: &mut T, call: &Call, id: StreamId) -> Result<Stream
 ///
 /// [`Error::NotFound`].
 pub async fn of_name<T: Tx>(tx: &mut T, project_id: ProjectId, name: &str) -> Result<StreamId, Error> {
-    let filter = vec![is("project_id", project_id), is("name", name.to_owned()), null("deleted_at")];
+    // As it is written down, or was by an earlier version.
+    let names = [name.to_owned(), name::normal(name)];
+    let filter = vec![is("project_id", project_id), one_of("name", names), null("deleted_at")];
     let found: Vec<Stream> = tx.list(filter, 1).await?;
     found.first().map(|stream| stream.id).ok_or(Error::NotFound)
 }

@@ -250,7 +250,7 @@ mod tests {
         let document = document();
         for (path, located) in [
             ("~1v1~1streams", true),
-            ("~1v1~1streams~1{stream_id}~1keys", true),
+            ("~1v1~1streams~1{stream_id}~1keys", false),
             ("~1v1~1projects~1{project_id}~1presets", true),
             ("~1v1~1projects~1{project_id}~1keys", false),
             ("~1v1~1projects~1{project_id}~1signing-keys", false),

@@ -40,6 +40,7 @@ pub const MIGRATIONS: Migrations = Migrations {
             name: "admission",
             sql: include_str!("../../migrations/sqlite/0003_admission.sql"),
         },
+        Migration { version: 4, name: "names", sql: include_str!("../../migrations/sqlite/0004_names.sql") },
     ],
     postgres: &[
         Migration {
@@ -56,6 +57,11 @@ pub const MIGRATIONS: Migrations = Migrations {
             version: 3,
             name: "admission",
             sql: include_str!("../../migrations/postgres/0003_admission.sql"),
+        },
+        Migration {
+            version: 4,
+            name: "names",
+            sql: include_str!("../../migrations/postgres/0004_names.sql"),
         },
     ],
 };

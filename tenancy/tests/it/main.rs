@@ -16,6 +16,7 @@ mod keys;
 mod leases;
 mod many;
 mod members;
+mod names;
 mod playback;
 mod quotas;
 mod races;

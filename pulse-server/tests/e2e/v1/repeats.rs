@@ -112,16 +112,16 @@ fn what_is_created_says_where_it_is() {
     let _seats = seats::some();
     let rig = Rig::start();
     let tenant = Tenant::create(&rig, "owner@example.org");
-    let keys = format!("/v1/streams/{}/keys", tenant.stream);
-    for (path, body) in
-        [("/v1/streams", json!({"name": "Another"})), (keys.as_str(), json!({"name": "backup"}))]
-    {
+    let presets = format!("/v1/projects/{}/presets", tenant.project);
+    let stream = json!({"name": "Another", "project_id": tenant.project});
+    let preset = json!({"name": "plain", "stream": {}});
+    for (path, body) in [("/v1/streams", stream), (presets.as_str(), preset)] {
         for _ in 0..2 {
-            let answer = rig.ask(&tenant.key.with("idempotency-key", "once"), "POST", path, &body);
+            let answer = rig.ask(&tenant.owner.with("idempotency-key", "once"), "POST", path, &body);
             assert_eq!(answer.status, 201, "{}", answer.text());
             let location = answer.header("location").to_owned();
             assert_eq!(location, format!("{path}/{}", text(&answer.json()["id"])));
-            rig.get(&tenant.key, &location);
+            rig.get(&tenant.owner, &location);
         }
     }
     // What cannot be got by itself is nowhere.
