@@ -196,7 +196,7 @@ mod tests {
     use tenancy::stream::LatencyMode;
 
     use super::*;
-    use crate::v1::body::given;
+    use crate::v1::body::{given, objects};
 
     #[derive(Debug, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -213,7 +213,7 @@ mod tests {
     #[expect(dead_code, reason = "only read into")]
     struct Body {
         name: String,
-        #[serde(default)]
+        #[serde(default, deserialize_with = "objects")]
         inner: Vec<Inner>,
         #[serde(default)]
         labels: BTreeMap<String, String>,
@@ -247,6 +247,7 @@ mod tests {
             (r#"{"name":"a","inner":[{},{"count":999}]}"#, "/inner/1/count", "wrong_type"),
             (r#"{"name":"a","inner":[{"count":null}]}"#, "/inner/0/count", "wrong_type"),
             (r#"{"name":"a","inner":[{"x":1}]}"#, "/inner/0/x", "unknown_field"),
+            (r#"{"name":"a","inner":[{},[1,2]]}"#, "/inner/1", "wrong_type"),
             (r#"{"name":"a","labels":{"a/b":1}}"#, "/labels/a~1b", "wrong_type"),
             (r#"{"name":"a","limits":{"streams":1.5}}"#, "/limits/streams", "wrong_type"),
             (r#"{"name":"a","limits":{"streams":null}}"#, "/limits/streams", "wrong_type"),

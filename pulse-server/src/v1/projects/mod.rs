@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use super::body::{Input, given};
+use super::body::{Input, given, object};
 use super::context::Context;
 use super::failure::Failure;
 use super::parameters::{List, Listed, Path};
@@ -77,7 +77,7 @@ struct CreateProject {
     #[schema(max_length = 2000)]
     description: String,
     /// How it behaves.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "object")]
     settings: Settings,
 }
 

@@ -13,7 +13,7 @@ use utoipa::ToSchema;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
-use crate::v1::body::{Input, given};
+use crate::v1::body::{Input, given, object};
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
 use crate::v1::parameters::{List, Listed, Path, Unfiltered};
@@ -91,6 +91,7 @@ struct PutPreset {
     /// 1 to 100 characters that no other preset of the project has.
     #[schema(min_length = 1, max_length = 100, example = "Council")]
     name: String,
+    #[serde(deserialize_with = "object")]
     stream: Defaults,
 }
 

@@ -14,7 +14,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::view::{CreatedStream, Metadata};
-use crate::v1::body::{Input, given};
+use crate::v1::body::{Input, given, objects};
 use crate::v1::context::Context;
 use crate::v1::failure::Failure;
 use crate::v1::schema;
@@ -31,6 +31,7 @@ struct CreateStreams {
     #[schema(value_type = Option<schema::ProjectId>)]
     project_id: Option<ProjectId>,
     /// 1 to 1,000 of them.
+    #[serde(deserialize_with = "objects")]
     #[schema(min_items = 1, max_items = 1000)]
     streams: Vec<NewStream>,
 }

@@ -1,8 +1,11 @@
 //! What is not understood is refused, and not passed over.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use super::rig::{Caller, Rig, Tenant};
+use crate::support::rtmp_wire::Wire;
 use crate::support::seats;
 
 #[test]
@@ -34,6 +37,23 @@ fn parameters_that_would_do_nothing_are_refused_wherever_they_stand() {
 }
 
 #[test]
+fn a_request_is_for_one_host() {
+    let _seats = seats::some();
+    let rig = Rig::start();
+    let status = |path: &str, hosts: &str| {
+        let mut wire = Wire::connect(rig.pulse.http_address());
+        wire.send(format!("GET {path} HTTP/1.1\r\n{hosts}Connection: close\r\n\r\n").as_bytes()).unwrap();
+        let answer = String::from_utf8_lossy(&wire.hear_out(Duration::from_secs(10))).into_owned();
+        answer.split(' ').nth(1).unwrap_or_default().to_owned()
+    };
+    for path in ["/v1/status", "/healthz"] {
+        assert_eq!(status(path, "Host: a\r\n"), "200", "{path}");
+        assert_eq!(status(path, ""), "400", "{path}");
+        assert_eq!(status(path, "Host: a\r\nHost: b\r\n"), "400", "{path}");
+    }
+}
+
+#[test]
 fn bodies_in_another_form_are_refused() {
     let _seats = seats::some();
     let rig = Rig::start();
@@ -51,6 +71,15 @@ fn bodies_in_another_form_are_refused() {
     let twice = tenant.key.with("idempotency-key", "a").with("idempotency-key", "b");
     let answer = rig.ask(&twice, "POST", "/v1/streams", &json!({"name": "Another"}));
     assert_eq!(answer.status, 400, "{}", answer.text());
+    for (path, body, place) in [
+        ("/v1/streams", json!({"name": "a", "latency_mode": {"low": null}}), "/latency_mode"),
+        ("/v1/streams", json!({"name": "a", "labels": {"k": "\u{0}"}}), "/labels/k"),
+        ("/v1/streams/bulk", json!({"streams": [["a"]]}), "/streams/0"),
+    ] {
+        let answer = rig.ask(&tenant.key, "POST", path, &body);
+        assert_eq!(answer.status, 400, "{}", answer.text());
+        assert_eq!(answer.json()["errors"][0]["pointer"], place, "{}", answer.text());
+    }
     let keys = tenant.key.with("x-pulse-key", "another");
     assert_eq!(rig.ask(&keys, "GET", "/v1/streams", &Value::Null).status, 401);
     let fine = rig.raw(&tenant.key, "POST", "/v1/streams", "application/json; charset=utf-8", input);
