@@ -212,8 +212,12 @@ pub enum DeniedCode {
     UnknownStream,
     /// The key or token does not open it.
     BadCredential,
-    /// A limit is used up.
+    /// There is no place left; one may be free in a moment.
     LimitReached,
+    /// What may be used in a longer time is used up.
+    UsedUp,
+    /// Its address asks too often.
+    TooOften,
     /// The authority did not answer in time, or could not decide.
     Unavailable,
 }
@@ -224,7 +228,7 @@ impl DeniedCode {
         match self {
             Self::UnknownStream => "stream_not_found",
             Self::BadCredential => "access_denied",
-            Self::LimitReached => "limit_reached",
+            Self::LimitReached | Self::UsedUp | Self::TooOften => "limit_reached",
             Self::Unavailable => "admission_unavailable",
         }
     }

@@ -1,6 +1,7 @@
 //! What admission needs of a request, and what a refusal looks like over HTTP.
 
 use std::net::SocketAddr;
+use std::time::Duration;
 
 use hyper::StatusCode;
 
@@ -13,6 +14,10 @@ use crate::stream_id::StreamId;
 
 /// Parameters of a request that are handed on: as many as of an RTMP peer.
 const MAX_PARAMS: usize = 32;
+/// When to ask again for a place. One is free three target durations after its viewer went, so soon after that somebody has it.
+const FULL_RETRY: Duration = Duration::from_secs(5);
+/// When to ask again where the month's allowance is used up: only its operator, or the next month, ends that.
+const USED_UP_RETRY: Duration = Duration::from_secs(60);
 
 /// `token` of the query.
 pub(super) fn token(head: &Head) -> Option<Secret> {
@@ -42,19 +47,54 @@ pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: 
     refused(refusal)
 }
 
-/// What a refusal looks like.
+/// What a refusal looks like. Of a tenant's plan a viewer learns no more than whether it is worth waiting.
 pub(super) fn refused(refusal: &Denied) -> Problem {
-    let (status, detail) = match refusal.code {
-        DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream."),
+    let (status, detail, retry_after) = match refusal.code {
+        DeniedCode::UnknownStream => (StatusCode::NOT_FOUND, "There is no such stream.", None),
         DeniedCode::BadCredential => {
-            (StatusCode::FORBIDDEN, "The request has no token that opens this stream.")
+            (StatusCode::FORBIDDEN, "The request has no token that opens this stream.", None)
         }
-        DeniedCode::LimitReached => {
-            (StatusCode::TOO_MANY_REQUESTS, "The stream has as many viewers as it takes.")
+        DeniedCode::LimitReached => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "There is no place for another viewer at this moment.",
+            Some(FULL_RETRY),
+        ),
+        DeniedCode::UsedUp => (
+            StatusCode::TOO_MANY_REQUESTS,
+            "The stream takes no new viewers until further notice.",
+            Some(USED_UP_RETRY),
+        ),
+        DeniedCode::TooOften => {
+            (StatusCode::TOO_MANY_REQUESTS, "Too many sessions are opened from this address.", None)
         }
         DeniedCode::Unavailable => {
-            (StatusCode::SERVICE_UNAVAILABLE, "Admission cannot be decided at this moment.")
+            (StatusCode::SERVICE_UNAVAILABLE, "Admission cannot be decided at this moment.", None)
         }
     };
-    Problem { retry_after: refusal.retry_after, ..Problem::new(status, refusal.code.as_str(), detail) }
+    let retry_after = refusal.retry_after.or(retry_after);
+    Problem { retry_after, ..Problem::new(status, refusal.code.as_str(), detail) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_is_refused_for_a_limit_learns_when_to_come_back_and_what_is_true() {
+        let problem =
+            |code, retry_after| refused(&Denied { code, retry_after, why: "org_1: 7 of 7".to_owned() });
+        let its_own = Duration::from_secs(2);
+        for (code, own, retry_after, said) in [
+            (DeniedCode::LimitReached, None, FULL_RETRY, "no place"),
+            (DeniedCode::LimitReached, Some(its_own), its_own, "no place"),
+            (DeniedCode::UsedUp, None, USED_UP_RETRY, "no new viewers"),
+            (DeniedCode::TooOften, Some(its_own), its_own, "from this address"),
+        ] {
+            let problem = problem(code, own);
+            assert_eq!((problem.status.as_u16(), problem.code), (429, "limit_reached"));
+            assert_eq!(problem.retry_after, Some(retry_after), "{code:?}");
+            assert!(problem.detail.contains(said) && !problem.detail.contains('7'), "{}", problem.detail);
+        }
+        assert_eq!(problem(DeniedCode::BadCredential, None).retry_after, None, "waiting does not help");
+    }
 }

@@ -20,7 +20,7 @@ use super::body::{Body, Pieces};
 use super::head::Head;
 use super::problem::Problem;
 use super::range::{Wanted, wanted};
-use crate::authority::{self, View};
+use crate::authority::{self, DeniedCode, View};
 use crate::live::{Checked, HANDLE_CHARACTERS, Hls, Phase, SessionRefused, Unknown};
 use crate::stream_id::StreamId;
 
@@ -124,8 +124,12 @@ impl Viewer<'_> {
         let app = self.app;
         let ask = unknown.ask(self.stream.clone(), head.remote);
         let admitted = app.admit(|authority| authority.resume(ask)).await;
-        let (grant, mut hold) =
-            admitted.map_err(|refusal| denied(app, self.stream, head.remote, &refusal))?;
+        let (grant, mut hold) = admitted.map_err(|refusal| {
+            let problem = denied(app, self.stream, head.remote, &refusal);
+            // The handle is genuine: what it rests on was good once, and was taken back.
+            let revoked = refusal.code == DeniedCode::BadCredential;
+            if revoked { session_problem(SessionRefused::Revoked) } else { problem }
+        })?;
         let renditions = app.sessions.adopt(unknown, grant, self.playlist).map_err(session_problem)?;
         // From here on the table of sessions has it.
         if hold.is_revoked() {

@@ -79,7 +79,10 @@ where
     let (grant, hold) = app.admit(|authority| authority.play(ask)).await.map_err(|denied| Refusal {
         rejection: match denied.code {
             DeniedCode::UnknownStream | DeniedCode::BadCredential => Rejection::NotFound,
-            DeniedCode::LimitReached | DeniedCode::Unavailable => Rejection::Unavailable,
+            DeniedCode::LimitReached
+            | DeniedCode::UsedUp
+            | DeniedCode::TooOften
+            | DeniedCode::Unavailable => Rejection::Unavailable,
         },
         why: denied.why,
         stream: Some(asked),

@@ -59,7 +59,10 @@ impl Refusal {
     fn of(denied: &Denied) -> Self {
         let (rejection, late) = match denied.code {
             DeniedCode::BadCredential | DeniedCode::UnknownStream => (Rejection::BadName, true),
-            DeniedCode::LimitReached | DeniedCode::Unavailable => (Rejection::Unavailable, false),
+            DeniedCode::LimitReached
+            | DeniedCode::UsedUp
+            | DeniedCode::TooOften
+            | DeniedCode::Unavailable => (Rejection::Unavailable, false),
         };
         Self { rejection, why: denied.why.clone(), late }
     }

@@ -36,7 +36,7 @@ impl Allowance {
             None => Ok(()),
             Some(limit) => {
                 let why = format!("{organization_id} has used its {resource} of this month, {limit}");
-                Err(denied(DeniedCode::LimitReached, why))
+                Err(denied(DeniedCode::UsedUp, why))
             }
         }
     }

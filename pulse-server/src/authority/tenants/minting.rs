@@ -44,7 +44,7 @@ impl Minting {
         until.map_err(|until| {
             let wait = until.wait_time_from(self.clock.now());
             Denied {
-                code: DeniedCode::LimitReached,
+                code: DeniedCode::TooOften,
                 retry_after: Some(Duration::from_secs(wait.as_secs() + 1)),
                 why: "its address opens limits.sessions_per_address sessions a minute, or its site many times that"
                     .to_owned(),

@@ -74,7 +74,7 @@ impl Shared {
         if used < limit {
             return Ok(());
         }
-        Err(denied(DeniedCode::LimitReached, format!("{id} has used its {resource} of this month, {limit}")))
+        Err(denied(DeniedCode::UsedUp, format!("{id} has used its {resource} of this month, {limit}")))
     }
 
     /// Leave to publish, on what is known from the moment on at which the stream is in use.

@@ -170,7 +170,8 @@ fn a_plan_of_three_viewers_lets_in_exactly_three_and_a_place_is_free_again() {
     assert_eq!(statuses, [200, 200, 200, 429, 429]);
     let full = sessions[4].replace(&rig.pulse.url(""), "");
     assert_denied(&rig, &full, 429);
-    assert_eq!(client.get(&sessions[4]).problem_code(), "limit_reached");
+    let answer = client.get(&sessions[4]);
+    assert_eq!((answer.problem_code().as_str(), answer.header("retry-after")), ("limit_reached", "5"));
     assert_eq!(client.get(&again).status, 200, "the same viewer once more");
     // Two go on; the others are gone three target durations later, and those who wait come in.
     let stay = [&sessions[0], &sessions[1]];
@@ -204,7 +205,59 @@ fn a_session_outlives_a_restart_and_what_was_revoked_does_not_come_back_with_it(
     rig.pulse.start_again();
     let path = format!("/v1/projects/{}/signing-keys/{}", studio.tenant.project, studio.tenant.signing_key);
     rig.done(&studio.tenant.owner, "DELETE", &path, &Value::Null, 204);
-    assert_eq!(client.get(&playlist).status, 403);
+    let answer = client.get(&playlist);
+    assert_eq!(
+        (answer.status, answer.problem_code().as_str()),
+        (403, "session_revoked"),
+        "{}",
+        answer.text()
+    );
+}
+
+#[test]
+fn a_session_that_was_revoked_is_so_after_a_kill_too_and_what_was_never_good_is_told_nothing() {
+    let _seats = seats::some();
+    let mut rig = quick();
+    let studio = Studio::open(&rig, "a@example.org");
+    let mint = |input: &Value| {
+        let minted = studio.token(&rig, input);
+        (text(&minted["token"]).to_owned(), text(&minted["token_id"]).to_owned())
+    };
+    let encoder = studio.publish(&rig);
+    let tokens = ["all", "gone", "jti"].map(|viewer| mint(&json!({"viewer_id": viewer})));
+    let sessions = tokens.each_ref().map(|(token, _)| studio.session(&rig, token));
+    let client = Client::new();
+    assert_eq!(sessions.each_ref().map(|url| client.get(url).status), [200; 3]);
+    let revoke = |rig: &Rig, what: &Value| {
+        rig.done(&studio.tenant.owner, "POST", &studio.path("/tokens/revoke"), what, 204);
+    };
+    revoke(&rig, &json!({"viewer_id": "gone"}));
+    revoke(&rig, &json!({"jti": tokens[2].1}));
+    drop(encoder);
+    rig.pulse.kill();
+    rig.pulse.start_again();
+    let _encoder = studio.publish(&rig);
+    let code = |url: &str| {
+        let answer = client.get(url);
+        (answer.status, answer.problem_code())
+    };
+    let revoked = (403, "session_revoked".to_owned());
+    assert_eq!([code(&sessions[1]), code(&sessions[2])], [revoked.clone(), revoked.clone()]);
+    wait::until("the session that nobody revoked", Duration::from_secs(20), || {
+        let answer = client.try_get(&sessions[0])?;
+        wait::check(answer.status == 200, format!("{}: {}", answer.status, answer.text()))
+    });
+    revoke(&rig, &json!({"all": true}));
+    rig.pulse.kill();
+    rig.pulse.start_again();
+    assert_eq!(code(&sessions[0]), revoked, "of an earlier epoch");
+    // A handle with one other character, and the token itself.
+    let (head, tail) = sessions[0].split_at(sessions[0].find("/hls/").unwrap() + 60);
+    let changed = if tail.starts_with('A') { 'B' } else { 'A' };
+    let denied = (403, "access_denied".to_owned());
+    assert_eq!(code(&format!("{head}{changed}{}", &tail[1..])), denied);
+    let url = rig.pulse.url(&format!("/hls/{}/index.m3u8?token={}", studio.id, tokens[0].0));
+    assert_eq!(code(&url), denied);
 }
 
 #[test]
