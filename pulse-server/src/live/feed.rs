@@ -8,6 +8,7 @@ use media_core::{Frame, Track, TrackId};
 use tokio::sync::oneshot;
 
 use super::channel::{Channel, Eviction};
+use super::health::CLOCK_JUMP;
 use super::life::{Life, Superseded};
 use super::signs::Changes;
 
@@ -92,8 +93,8 @@ impl Feed {
     }
 
     fn report(&self, changes: &Changes) {
-        for (sign, detail) in self.life.health.follow(SystemTime::now(), changes) {
-            tracing::warn!(stream = %self.channel.id(), code = sign.code(), "{detail}");
+        for (code, detail) in self.life.health.follow(SystemTime::now(), changes) {
+            tracing::warn!(stream = %self.channel.id(), code, "{detail}");
         }
     }
 
@@ -104,7 +105,7 @@ impl Feed {
              variable frame rate input, usually causes this",
             jump.by_ms
         );
-        if self.life.health.report(SystemTime::now(), "clock_jump", detail) {
+        if self.life.health.report(SystemTime::now(), CLOCK_JUMP, detail) {
             tracing::warn!(stream = %self.channel.id(), by_ms = jump.by_ms, kind, "encoder clock jumped");
         }
     }

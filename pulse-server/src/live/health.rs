@@ -6,10 +6,13 @@ use std::time::{Duration, SystemTime};
 
 use media_core::TrackId;
 
-use super::signs::{Changes, Sign};
+use super::signs::{Changes, Sign, gap_detail};
 
 /// What was seen once is told as something that happens now for so long.
 const FRESH: Duration = Duration::from_secs(60);
+
+/// An encoder's clock jumped, that of all it sends or the video's alone.
+pub(super) const CLOCK_JUMP: &str = "clock_jump";
 
 /// One thing that is wrong, as the API shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,9 +79,14 @@ impl Health {
         }
     }
 
-    /// Takes over what an encoder was seen to do; what of it is new in this life, and thus worth a log line.
-    pub(super) fn follow(&self, now: SystemTime, changes: &Changes) -> Vec<(Sign, String)> {
+    /// Takes over what an encoder was seen to do; what of it is new in this life, and thus worth a log line, by its code.
+    pub(super) fn follow(&self, now: SystemTime, changes: &Changes) -> Vec<(&'static str, String)> {
         let mut new = Vec::new();
+        if let Some(detail) = changes.gap_ms.map(gap_detail)
+            && self.report(now, CLOCK_JUMP, detail.clone())
+        {
+            new.push((CLOCK_JUMP, detail));
+        }
         for sign in Sign::ALL {
             if changes.over.has(sign) {
                 self.over(now, sign.code(), Subject::STREAM);
@@ -86,7 +94,7 @@ impl Health {
             if changes.hold.has(sign) {
                 let detail = changes.values.detail(sign);
                 if self.hold(now, sign.code(), Subject::STREAM, detail.clone()) {
-                    new.push((sign, detail));
+                    new.push((sign.code(), detail));
                 }
             }
         }
@@ -134,8 +142,8 @@ mod tests {
     #[test]
     fn an_issue_is_new_once() {
         let health = Health::default();
-        assert!(health.report(NOW, "clock_jump", "first".into()));
-        assert!(!health.report(NOW, "clock_jump", "second".into()));
+        assert!(health.report(NOW, CLOCK_JUMP, "first".into()));
+        assert!(!health.report(NOW, CLOCK_JUMP, "second".into()));
         let issues = health.issues();
         assert_eq!((issues.len(), issues[0].count, issues[0].detail.as_str()), (1, 2, "second"));
     }

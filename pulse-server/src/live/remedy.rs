@@ -25,7 +25,8 @@ const TRACKS: &str = "Send one video track and at most eight audio tracks, all o
 const UPLINK: &str = "Lower the bit rate, or use a wire instead of a radio. OBS: Settings, Output, Bitrate; Settings, Advanced, \
                       Dynamically change bitrate. ffmpeg: -b:v and -maxrate.";
 const CLOCK: &str = "Keep one source running and give the encoder a fixed frame rate. OBS: Settings, Video, FPS; in the audio \
-                     sources turn device timestamps off. ffmpeg: -re for files, -fps_mode cfr.";
+                     sources turn device timestamps off. ffmpeg: -re for files, -fps_mode cfr. If the encoder says that it drops frames, \
+                     lower the bit rate.";
 const ONE_ENCODER: &str =
     "Stop one of the two encoders, or give each stream its own key. If a key has leaked, rotate it.";
 

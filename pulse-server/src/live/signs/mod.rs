@@ -1,27 +1,18 @@
 //! What an encoder does that its viewers pay for, seen in its frames: a few comparisons a frame, nothing allocated.
 
+mod gops;
+mod last;
+mod sign;
+mod swings;
+
 use std::time::{Duration, Instant};
 
+use gops::Gops;
 use media_core::{Frame, Timescale, Track, TrackId, TrackKind};
+pub(super) use sign::{Changes, Sign, gap_detail};
+use sign::{Set, Values};
+use swings::Swings;
 
-/// A GOP longer than this makes joining slow whatever the segments are.
-const LONG_GOP_MS: i64 = 4_000;
-/// GOPs that are compared with each other.
-const GOPS: usize = 8;
-/// Fewer are no pattern.
-const GOPS_NEEDED: usize = 4;
-/// GOPs that differ by less are regular: half a frame here or there.
-const IRREGULAR_MS: i64 = 1_000;
-/// Media time over which a bit rate is taken, to be compared with others. It holds several GOPs of a usual length.
-const RATE_SPAN_MS: i64 = 10_000;
-/// Bit rates that are compared with each other: the last minute.
-const RATES: usize = 6;
-/// Fewer are no pattern.
-const RATES_NEEDED: usize = 3;
-/// The highest rate is so many times the lowest where they swing.
-const SWING: u64 = 3;
-/// Swings below this, in bits a second, trouble nobody.
-const SWING_BPS: u64 = 500_000;
 /// A track that has sent nothing for so long while the other kind does is missing.
 const MISSING_MS: i64 = 10_000;
 /// Wall time over which it is seen how fast media time goes.
@@ -31,165 +22,7 @@ const PACE_PERCENT: std::ops::RangeInclusive<i64> = 90..=120;
 /// Spans in a row: one may be the burst with which many encoders begin, or a pause.
 const PACE_NEEDED: i32 = 2;
 
-/// Something that an encoder does.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Sign {
-    /// Key frames are more than 4 s apart.
-    GopLong,
-    /// Key frames come now sooner, now later.
-    GopIrregular,
-    /// Frames are sent in another order than they are shown.
-    BFrames,
-    /// The bit rate swings.
-    BitrateSwings,
-    /// There is video and no audio.
-    AudioMissing,
-    /// There is audio and no video.
-    VideoMissing,
-    /// Media comes slower than it is played.
-    TooSlow,
-    /// Media comes faster than it is played.
-    TooFast,
-}
-
-impl Sign {
-    /// All of them.
-    pub(super) const ALL: [Self; 8] = [
-        Self::GopLong,
-        Self::GopIrregular,
-        Self::BFrames,
-        Self::BitrateSwings,
-        Self::AudioMissing,
-        Self::VideoMissing,
-        Self::TooSlow,
-        Self::TooFast,
-    ];
-
-    /// A short name for metrics and the API.
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::GopLong => "gop_long",
-            Self::GopIrregular => "gop_irregular",
-            Self::BFrames => "b_frames",
-            Self::BitrateSwings => "bitrate_swings",
-            Self::AudioMissing => "audio_missing",
-            Self::VideoMissing => "video_missing",
-            Self::TooSlow => "too_slow",
-            Self::TooFast => "too_fast",
-        }
-    }
-
-    fn bit(self) -> u8 {
-        1 << self as u8
-    }
-}
-
-/// A set of signs.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Set(u8);
-
-impl Set {
-    /// Whether it has one.
-    pub(super) fn has(self, sign: Sign) -> bool {
-        self.0 & sign.bit() != 0
-    }
-
-    fn put(&mut self, sign: Sign, holds: bool) {
-        self.0 = if holds { self.0 | sign.bit() } else { self.0 & !sign.bit() };
-    }
-}
-
-/// What was measured of the signs that hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Values {
-    /// The last GOP, or the one in the making if that is longer.
-    gop_ms: i64,
-    shortest_gop_ms: i64,
-    longest_gop_ms: i64,
-    lowest_bps: u64,
-    highest_bps: u64,
-    /// Media time per wall time.
-    pace_percent: i64,
-}
-
-impl Values {
-    /// What is to be said of a sign.
-    pub(super) fn detail(&self, sign: Sign) -> String {
-        let seconds = |ms: i64| ms as f64 / 1e3;
-        let mbps = |bps: u64| bps as f64 / 1e6;
-        match sign {
-            Sign::GopLong => {
-                format!("key frames are {:.1} s apart: viewers join at key frames", seconds(self.gop_ms))
-            }
-            Sign::GopIrregular => format!(
-                "key frames come {:.1} to {:.1} s apart: segments have different lengths",
-                seconds(self.shortest_gop_ms),
-                seconds(self.longest_gop_ms)
-            ),
-            Sign::BFrames => {
-                "the video has B-frames: they make the encoder wait for later pictures, some 0.1 s".to_owned()
-            }
-            Sign::BitrateSwings => format!(
-                "the bit rate swings between {:.1} and {:.1} Mb/s: players and uplinks have to bear the peak",
-                mbps(self.lowest_bps),
-                mbps(self.highest_bps)
-            ),
-            Sign::AudioMissing => "no audio has come for 10 s, while video does".to_owned(),
-            Sign::VideoMissing => "no video has come for 10 s, while audio does".to_owned(),
-            Sign::TooSlow => format!(
-                "media comes at {} % of the speed at which it is played: viewers run out of it",
-                self.pace_percent
-            ),
-            Sign::TooFast => format!(
-                "media comes at {} % of the speed at which it is played: parts of it are skipped",
-                self.pace_percent
-            ),
-        }
-    }
-}
-
-/// What of the signs is to be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Changes {
-    /// These hold from now on, or hold on and are worse.
-    pub(super) hold: Set,
-    /// These hold no more.
-    pub(super) over: Set,
-    /// What was measured.
-    pub(super) values: Values,
-}
-
-/// The last few of something.
-#[derive(Debug)]
-struct Last<T, const N: usize> {
-    values: [T; N],
-    next: usize,
-    count: usize,
-}
-
-impl<T: Copy + Default, const N: usize> Default for Last<T, N> {
-    fn default() -> Self {
-        Self { values: [T::default(); N], next: 0, count: 0 }
-    }
-}
-
-impl<T: Copy + Ord, const N: usize> Last<T, N> {
-    fn push(&mut self, value: T) {
-        if let Some(slot) = self.values.get_mut(self.next) {
-            *slot = value;
-        }
-        self.next = (self.next + 1) % N;
-        self.count = (self.count + 1).min(N);
-    }
-
-    /// The least and the greatest, once there are so many.
-    fn range(&self, needed: usize) -> Option<(T, T)> {
-        let known = self.values.get(..self.count).filter(|known| known.len() >= needed)?;
-        Some((*known.iter().min()?, *known.iter().max()?))
-    }
-}
-
-/// Looks at the frames of one publisher. About 250 bytes.
+/// Looks at the frames of one publisher. About 2.5 KB.
 #[derive(Debug, Default)]
 pub(super) struct Signs {
     hold: Set,
@@ -199,13 +32,10 @@ pub(super) struct Signs {
     first_ms: Option<i64>,
     last_video_ms: Option<i64>,
     last_audio_ms: Option<i64>,
-    last_key_ms: Option<i64>,
-    gops: Last<i64, GOPS>,
+    gops: Gops,
     last_shown: Option<i64>,
     reordered: bool,
-    rate_start_ms: Option<i64>,
-    rate_bytes: u64,
-    rates: Last<u64, RATES>,
+    swings: Swings,
     pace_start: Option<(Instant, i64)>,
     /// Spans in a row that were too fast, or, below zero, too slow.
     pace_streak: i32,
@@ -215,7 +45,8 @@ impl Signs {
     /// Another publisher goes on, whose habits are its own; the signs of the one before are over.
     pub(super) fn begin_anew(&mut self) -> Option<Changes> {
         let over = std::mem::take(self).hold;
-        (over != Set::default()).then(|| Changes { hold: Set::default(), over, values: Values::default() })
+        let changes = Changes { hold: Set::default(), over, gap_ms: None, values: Values::default() };
+        (over != Set::default()).then_some(changes)
     }
 
     /// Looks at a frame of `track`, whose decode time is `at_ms`, that came at `now`.
@@ -234,11 +65,8 @@ impl Signs {
         }
         let first_ms = *self.first_ms.get_or_insert(at_ms);
         self.missing(kind, at_ms, first_ms);
-        self.rate(at_ms, frame.data.len() as u64);
-        if frame.track == TrackId::video(0) {
-            self.gop(frame.keyframe, at_ms);
-            self.order(frame);
-        }
+        let gap_ms = (frame.track == TrackId::video(0)).then(|| self.video(frame, at_ms)).flatten();
+        self.rate(kind, frame.data.len() as u64, at_ms);
         // By one kind of track: the clocks of both may be seconds apart.
         if kind == TrackKind::Video || self.last_video_ms.is_none() {
             self.pace(now, at_ms);
@@ -246,7 +74,33 @@ impl Signs {
         let changed = before.0 ^ self.hold.0;
         let hold = Set((changed & self.hold.0) | self.again.0);
         let over = Set(changed & before.0);
-        (hold.0 | over.0 != 0).then_some(Changes { hold, over, values: self.values })
+        let changes = Changes { hold, over, gap_ms, values: self.values };
+        (hold.0 | over.0 != 0 || gap_ms.is_some()).then_some(changes)
+    }
+
+    /// Looks at a frame of the video; how much its clock has skipped before it.
+    fn video(&mut self, frame: &Frame, at_ms: i64) -> Option<i64> {
+        let gap_ms = self.gops.gap(at_ms);
+        if gap_ms.is_some() {
+            self.swings.skip();
+        }
+        self.gops.frame(frame.keyframe, at_ms, &mut self.hold, &mut self.again, &mut self.values);
+        self.order(frame);
+        self.swings.video(at_ms, frame.data.len() as u64);
+        gap_ms
+    }
+
+    fn rate(&mut self, kind: TrackKind, bytes: u64, at_ms: i64) {
+        // By the video's clock: sound goes on while there is no picture.
+        if kind == TrackKind::Video || self.last_video_ms.is_none() {
+            self.swings.roll(at_ms);
+        }
+        self.swings.count(bytes);
+        let range = self.swings.range();
+        if let Some((lowest, highest)) = range {
+            (self.values.lowest_bps, self.values.highest_bps) = (lowest, highest);
+        }
+        self.hold.put(Sign::BitrateSwings, range.is_some());
     }
 
     fn missing(&mut self, kind: TrackKind, at_ms: i64, first_ms: i64) {
@@ -261,31 +115,6 @@ impl Signs {
         self.hold.put(missing, at_ms - other.unwrap_or(first_ms) > MISSING_MS);
     }
 
-    fn gop(&mut self, keyframe: bool, at_ms: i64) {
-        let Some(last) = self.last_key_ms else {
-            self.last_key_ms = keyframe.then_some(at_ms);
-            return;
-        };
-        let gop_ms = at_ms - last;
-        let long = gop_ms > LONG_GOP_MS;
-        if long && !self.hold.has(Sign::GopLong) {
-            self.values.gop_ms = gop_ms;
-            self.hold.put(Sign::GopLong, true);
-        }
-        if !keyframe {
-            return;
-        }
-        self.last_key_ms = Some(at_ms);
-        self.values.gop_ms = gop_ms;
-        self.hold.put(Sign::GopLong, long);
-        self.again.put(Sign::GopLong, long);
-        self.gops.push(gop_ms);
-        let Some((shortest, longest)) = self.gops.range(GOPS_NEEDED) else { return };
-        (self.values.shortest_gop_ms, self.values.longest_gop_ms) = (shortest, longest);
-        let irregular = longest - shortest > IRREGULAR_MS && longest * 2 >= shortest * 3;
-        self.hold.put(Sign::GopIrregular, irregular);
-    }
-
     /// Whether a frame is shown before one that was sent before it.
     fn order(&mut self, frame: &Frame) {
         if frame.keyframe {
@@ -296,21 +125,6 @@ impl Signs {
         if self.reordered {
             self.hold.put(Sign::BFrames, true);
         }
-    }
-
-    fn rate(&mut self, at_ms: i64, bytes: u64) {
-        let start = *self.rate_start_ms.get_or_insert(at_ms);
-        let elapsed_ms = at_ms - start;
-        if elapsed_ms >= RATE_SPAN_MS {
-            self.rates.push(self.rate_bytes.saturating_mul(8_000) / elapsed_ms.unsigned_abs());
-            (self.rate_start_ms, self.rate_bytes) = (Some(at_ms), 0);
-            if let Some((lowest, highest)) = self.rates.range(RATES_NEEDED) {
-                (self.values.lowest_bps, self.values.highest_bps) = (lowest, highest);
-                let swings = highest >= SWING_BPS && highest >= lowest.saturating_mul(SWING);
-                self.hold.put(Sign::BitrateSwings, swings);
-            }
-        }
-        self.rate_bytes += bytes;
     }
 
     fn pace(&mut self, now: Instant, at_ms: i64) {
@@ -354,6 +168,7 @@ mod tests {
         late: i64,
         hold: Vec<&'static str>,
         details: Vec<String>,
+        gaps: Vec<i64>,
     }
 
     fn track(id: TrackId) -> Track {
@@ -369,7 +184,8 @@ mod tests {
     impl Rig {
         fn new() -> Self {
             let start = Instant::now();
-            Self { signs: Signs::default(), start, late: 100, hold: Vec::new(), details: Vec::new() }
+            let (hold, details, gaps) = (Vec::new(), Vec::new(), Vec::new());
+            Self { signs: Signs::default(), start, late: 100, hold, details, gaps }
         }
 
         fn send(&mut self, id: TrackId, at_ms: i64, shown_ms: i64, keyframe: bool, bytes: usize) {
@@ -383,6 +199,7 @@ mod tests {
         }
 
         fn note(&mut self, changes: Changes) {
+            self.gaps.extend(changes.gap_ms);
             for sign in Sign::ALL {
                 if changes.over.has(sign) {
                     self.hold.retain(|code| *code != sign.code());
@@ -437,6 +254,45 @@ mod tests {
         assert!(!rig.hold.contains(&"gop_irregular"));
     }
 
+    /// The video's clock jumps, and the sound's does not; or no picture comes for a while, and then it goes on.
+    #[test]
+    fn a_step_of_the_videos_clock_is_a_gap_and_no_long_or_irregular_gop() {
+        for gap_ms in [1_000, 3_000, 8_000] {
+            let mut rig = Rig::new();
+            rig.go_on(0, 12, 2);
+            for at in (12_000..12_000 + gap_ms).step_by(40) {
+                rig.send(TrackId::audio(0), at, at, true, 200);
+            }
+            // It goes on in the middle of a GOP, as the sound does.
+            for at in (12_000 + gap_ms..60_000).step_by(40) {
+                rig.send(TrackId::video(0), at, at, (at - gap_ms) % 2_000 == 1_000, 5_000);
+                rig.send(TrackId::audio(0), at, at, true, 200);
+            }
+            assert_eq!(rig.gaps, [gap_ms + 40]);
+            assert_eq!((rig.hold, rig.details), (vec![], vec![]), "{gap_ms}");
+        }
+        assert_eq!(&gap_detail(3_040)[..33], "the video's clock skipped 3.0 s, ");
+    }
+
+    #[test]
+    fn steps_that_are_usual_and_small_ones_are_no_gaps() {
+        let mut rig = Rig::new();
+        // Half a second, as when an encoder drops some frames.
+        rig.go_on(0, 6, 2);
+        for at in (6_600..10_000).step_by(40) {
+            rig.send(TrackId::video(0), at, at, at == 8_000, 100);
+        }
+        // Slides: a picture every two seconds, and a burst of them between now and then.
+        let mut slides = Rig::new();
+        for at in (0..120_000).step_by(2_000) {
+            slides.send(TrackId::video(0), at, at, true, 100);
+            for at in (at..at + 400).step_by(100).skip(1).filter(|at| at % 3 == 0) {
+                slides.send(TrackId::video(0), at, at, false, 100);
+            }
+        }
+        assert_eq!((rig.gaps, slides.gaps), (vec![], vec![]));
+    }
+
     #[test]
     fn b_frames_are_seen_by_the_order_and_not_by_an_offset_that_all_frames_have() {
         let mut rig = Rig::new();
@@ -465,6 +321,18 @@ mod tests {
         }
         assert_eq!(rig.hold, ["bitrate_swings"]);
         assert!(rig.details[0].contains("between 0.4 and 1.6 Mb/s"), "{:?}", rig.details);
+    }
+
+    #[test]
+    fn noise_for_two_of_every_four_seconds_swings() {
+        let mut rig = Rig::new();
+        for at in (0..45_000_i64).step_by(40) {
+            let bytes = if at % 4_000 < 2_000 { 41_000 } else { 15 };
+            rig.send(TrackId::video(0), at, at, at % 2_000 == 0, bytes);
+            rig.send(TrackId::audio(0), at, at, true, 10);
+        }
+        assert_eq!(rig.hold, ["bitrate_swings"]);
+        assert!(rig.details[0].contains("between 0.0 and 8.2 Mb/s"), "{:?}", rig.details);
     }
 
     #[test]
