@@ -1,5 +1,6 @@
 //! What the binary does: serve until told to stop, reload on SIGHUP.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -32,8 +33,15 @@ pub fn run(cli: Cli) -> ExitCode {
 pub(crate) type Failure = Box<dyn std::error::Error + Send + Sync>;
 
 fn check_config(args: &ServeArgs) -> Result<(), Failure> {
-    println!("{}", report(&args.sources())?);
-    Ok(())
+    Ok(print(report(&args.sources())?)?)
+}
+
+/// Writes a line to standard output. A reader that has seen enough, as `head` has, is no error.
+pub(crate) fn print(text: impl std::fmt::Display) -> io::Result<()> {
+    match writeln!(io::stdout().lock(), "{text}") {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written,
+    }
 }
 
 /// Lets the process have as many connections as the system allows it: the soft limit is usually 1,024.
@@ -119,7 +127,7 @@ struct Signals {
 }
 
 impl Signals {
-    fn new() -> std::io::Result<Self> {
+    fn new() -> io::Result<Self> {
         Ok(Self {
             hangup: signal(SignalKind::hangup())?,
             terminate: signal(SignalKind::terminate())?,

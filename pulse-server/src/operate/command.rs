@@ -25,7 +25,7 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     };
     match answer {
         Answer::Done(value) => {
-            println!("{}", serde_json::to_string_pretty(&value)?);
+            crate::run::print(serde_json::to_string_pretty(&value)?)?;
             Ok(())
         }
         Answer::Failed(reason) => Err(reason.into()),

@@ -133,16 +133,29 @@ pub(crate) fn read_present(path: &Path) -> Result<MasterKey, MasterKeyError> {
     read(path)?.ok_or_else(|| MasterKeyError::Missing { path: path.to_owned() })
 }
 
-/// A new key, in its file before anybody uses it.
+/// A new key, in its file before anybody uses it; `None` where another process has made one at the same moment, which is left alone.
 ///
 /// # Errors
 ///
 /// [`MasterKeyError::File`].
-pub(super) fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
+pub(super) fn make(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
     let key = MasterKey::generate();
-    write(path, &key, None)?;
+    // Of no other process: each writes its own.
+    let own = Secret::random(8).base32();
+    let new = path.with_extension(format!("{}.new", own.expose_str().unwrap_or_default()));
+    let made = write_aside(path, &new, &key, None).and_then(|()| {
+        let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+        match std::fs::hard_link(&new, path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+            linked => linked.and_then(|()| sync_folder(path)).map(|()| true).map_err(failed),
+        }
+    });
+    let _ = std::fs::remove_file(&new);
+    if !made? {
+        return Ok(None);
+    }
     tracing::info!(file = %path.display(), "a master key was made; back it up, elsewhere than the database");
-    Ok(key)
+    Ok(Some(key))
 }
 
 /// Writes the key of a rotation beside the one in force, whose owner and mode it takes: the server has to be able to read it,
@@ -154,7 +167,7 @@ pub(super) fn make(path: &Path) -> Result<MasterKey, MasterKeyError> {
 pub(super) fn write_next(path: &Path, key: &MasterKey) -> Result<(), MasterKeyError> {
     let in_force = std::fs::metadata(path);
     let in_force = in_force.map_err(|source| MasterKeyError::File { path: path.to_owned(), source })?;
-    write(&next(path), key, Some((path, &in_force)))
+    replace(&next(path), key, (path, &in_force))
 }
 
 /// Puts the key that [`write_next`] wrote in the place of the one before; a crash leaves the old one or the new one.
@@ -168,10 +181,10 @@ pub(super) fn put_next_in_place(path: &Path) -> Result<(), MasterKeyError> {
 }
 
 /// Written aside, synced and renamed, so that a crash leaves the whole key or none.
-fn write(path: &Path, key: &MasterKey, like: Option<(&Path, &Metadata)>) -> Result<(), MasterKeyError> {
+fn replace(path: &Path, key: &MasterKey, like: (&Path, &Metadata)) -> Result<(), MasterKeyError> {
     let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
     let new = path.with_extension("new");
-    let written = write_aside(path, &new, key, like);
+    let written = write_aside(path, &new, key, Some(like));
     if written.is_err() {
         // Nobody needs a part of a key.
         let _ = std::fs::remove_file(&new);
@@ -228,9 +241,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join(FILE_NAME);
         assert!(matches!(read_present(&path), Err(MasterKeyError::Missing { .. })));
-        let key = make(&path).unwrap();
+        let key = make(&path).unwrap().unwrap();
         assert_eq!(read_present(&path).unwrap(), key);
         assert_eq!(std::fs::metadata(path).unwrap().mode() & 0o777, 0o600);
+    }
+
+    #[test]
+    fn of_many_who_make_one_at_once_one_does_and_nothing_is_left_beside_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join(FILE_NAME);
+        let made: Vec<_> = std::thread::scope(|scope| {
+            let all: Vec<_> = (0..8).map(|_| scope.spawn(|| make(&path).unwrap())).collect();
+            all.into_iter().filter_map(|one| one.join().unwrap()).collect()
+        });
+        assert_eq!(made, [read_present(&path).unwrap()]);
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
     }
 
     #[test]

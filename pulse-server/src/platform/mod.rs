@@ -135,7 +135,10 @@ pub(crate) async fn open(config: &Config, absent: Absent) -> Result<Opened, Plat
         None if absent == Absent::Refuse => {
             return Err(PlatformError::NoInstallation { place: path.display().to_string() });
         }
-        None => (master_key::make(&path)?, Some(path.clone())),
+        None => match master_key::make(&path)? {
+            Some(made) => (made, Some(path.clone())),
+            None => (master_key::read_present(&path)?, None),
+        },
     };
     let tenancy = match Tenancy::open(&db, &master, now).await {
         Err(VaultError::WrongMasterKey) if made.is_some() => {

@@ -66,7 +66,7 @@ async fn a_first_start_that_was_broken_off_is_followed_by_another() {
     }
     for (_folder, config) in places() {
         // After it: the key is there, and the database is not.
-        let key = master_key::make(&master_key::path(&config)).unwrap();
+        let key = master_key::make(&master_key::path(&config)).unwrap().unwrap();
         assert_eq!(opened(&config).await, None);
         assert_eq!(master_key::read_present(&master_key::path(&config)).unwrap(), key);
     }
@@ -74,7 +74,7 @@ async fn a_first_start_that_was_broken_off_is_followed_by_another() {
         // Between the two: neither is of use without the other yet.
         let now = SystemTime::now().into();
         open_database(&config, Absent::Make, now).await.unwrap().close().await;
-        let key = master_key::make(&master_key::path(&config)).unwrap();
+        let key = master_key::make(&master_key::path(&config)).unwrap().unwrap();
         assert_eq!(opened(&config).await, None);
         assert_eq!(master_key::read_present(&master_key::path(&config)).unwrap(), key);
     }
@@ -98,7 +98,7 @@ async fn another_servers_key_is_asked_for_by_name() {
     for (folder, config) in places() {
         opened(&config).await;
         std::fs::remove_file(master_key::path(&config)).unwrap();
-        master_key::make(&master_key::path(&config)).unwrap();
+        master_key::make(&master_key::path(&config)).unwrap().unwrap();
         let error = refused(&config, Absent::Make).await;
         assert!(matches!(error, PlatformError::MasterKey(MasterKeyError::Wrong { .. })), "{error}");
         assert!(error.to_string().contains(&folder.path().display().to_string()), "{error}");
