@@ -3,10 +3,12 @@
 use std::io::{BufRead as _, IsTerminal as _};
 use std::path::Path;
 
+use platform_core::sql;
+
 use super::{Answer, Password, Request, execute, owner, socket};
 use crate::cli::{AdminArgs, AdminCommand};
 use crate::config::Config;
-use crate::platform::{self, Absent, Opened};
+use crate::platform::{self, Absent, Opened, PlatformError};
 use crate::run::Failure;
 
 /// Runs a command to its end and prints what came of it, as JSON.
@@ -19,11 +21,7 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
         _ => Absent::Refuse,
     };
     let request = request(args.command)?;
-    let answer = match socket::ask(&config.data_dir, &request).await? {
-        Some(answer) => answer,
-        None => alone(&config, absent, request).await?,
-    };
-    match answer {
+    match answer(&config, absent, request).await? {
         Answer::Done(value) => {
             crate::run::print(serde_json::to_string_pretty(&value)?)?;
             Ok(())
@@ -32,21 +30,35 @@ pub(crate) async fn run(args: AdminArgs) -> Result<(), Failure> {
     }
 }
 
-/// Carries it out where no server runs.
-async fn alone(config: &Config, absent: Absent, request: Request) -> Result<Answer, Failure> {
-    if absent == Absent::Make {
-        owner::check_making(config)?;
-        let folder = config.data_dir.display();
-        std::fs::create_dir_all(&config.data_dir)
-            .map_err(|error| format!("cannot make the folder {folder}: {error}"))?;
+/// Has the server that runs carry it out, or does so where none does.
+async fn answer(config: &Config, absent: Absent, request: Request) -> Result<Answer, Failure> {
+    if let Some(answer) = socket::ask(&config.data_dir, &request).await? {
+        return Ok(answer);
     }
-    let Opened { db, tenancy, made } = platform::open(config, absent).await?;
+    if absent == Absent::Make {
+        make_folder(config)?;
+    }
+    let Opened { db, tenancy, made } = match platform::open(config, absent).await {
+        // A server that was starting listens by now.
+        Err(PlatformError::Database(locked @ sql::Error::Locked { .. })) => {
+            return socket::ask(&config.data_dir, &request).await?.ok_or_else(|| locked.into());
+        }
+        opened => opened?,
+    };
     if let Some(key) = made {
         eprintln!("{}", told(config, &key));
     }
     let answer = Box::pin(execute::execute(&db, &tenancy, config, request)).await;
     db.close().await;
     Ok(answer)
+}
+
+/// Makes the folder of a new installation, unless it is there.
+fn make_folder(config: &Config) -> Result<(), Failure> {
+    owner::check_making(config)?;
+    let folder = config.data_dir.display();
+    std::fs::create_dir_all(&config.data_dir)
+        .map_err(|error| format!("cannot make the folder {folder}: {error}").into())
 }
 
 /// What is said of a new installation, which may be one that nobody meant.

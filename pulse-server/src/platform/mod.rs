@@ -8,7 +8,7 @@ mod tests;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, Instant, SystemTime};
 
 use arc_swap::ArcSwap;
 use platform_core::WallTime;
@@ -16,6 +16,7 @@ use platform_core::sql::{self, Db, Location};
 use tenancy::store::sql::MIGRATIONS;
 use tenancy::vault::{self, MasterKey, VaultError};
 use tenancy::{Call, Tenancy};
+use tokio::time::sleep;
 
 use crate::config::Config;
 use crate::mail::{self, Sender, SenderError};
@@ -49,6 +50,10 @@ pub enum PlatformError {
     #[error("{0}")]
     Mail(String),
 }
+
+/// How long a database that another process has is waited for.
+const LOCK_PATIENCE: Duration = Duration::from_secs(3);
+const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 /// What becomes of a place where there is no installation yet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -106,13 +111,24 @@ async fn open_database(config: &Config, absent: Absent, now: WallTime) -> Result
     {
         return no_installation(file.display().to_string());
     }
-    let db = Db::open(sql::Config::new(location)).await?;
+    let db = opened_soon(location).await?;
     if absent == Absent::Refuse && !db.is_migrated().await? {
         db.close().await;
         return no_installation("its schema in the database of database.url".to_owned());
     }
     db.migrate(now, &[MIGRATIONS, schema::MIGRATIONS]).await?;
     Ok(db)
+}
+
+/// Opens a database that another process may have for a moment: a command, or a server that is being replaced.
+async fn opened_soon(location: Location) -> Result<Db, sql::Error> {
+    let began = Instant::now();
+    loop {
+        match Db::open(sql::Config::new(location.clone())).await {
+            Err(sql::Error::Locked { .. }) if began.elapsed() < LOCK_PATIENCE => sleep(LOCK_PAUSE).await,
+            opened => return opened,
+        }
+    }
 }
 
 /// Opens the database and unlocks it. A master key is made where there has never been one: then the database has no keys yet, so that
