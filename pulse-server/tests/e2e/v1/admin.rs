@@ -127,3 +127,25 @@ fn a_server_whose_master_key_is_lost_makes_no_other_one_and_starts_when_it_is_ba
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o600)).unwrap();
     pulse.start_again();
 }
+
+#[test]
+fn commands_and_a_server_that_meet_an_empty_folder_at_once_all_succeed_under_one_master_key() {
+    let _seats = seats::some();
+    let mut rig = Rig::start();
+    rig.pulse.stop();
+    let data = rig.pulse.stage().path().join("data");
+    std::fs::remove_dir_all(&data).unwrap();
+    std::fs::create_dir(&data).unwrap();
+    let people = ["one@example.org", "two@example.org", "three@example.org"];
+    let password = format!("{PASSWORD}\n");
+    let create = |email| ["create-operator", "--email", email, "--name", "Op"];
+    let commands = people.map(|email| rig.begin_admin(&create(email), &password));
+    rig.pulse.start_again();
+    for command in commands {
+        let output = command.wait_with_output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    }
+    rig.pulse.stop();
+    rig.pulse.start_again();
+    people.iter().for_each(|email| drop(rig.login(email)));
+}

@@ -1,7 +1,7 @@
 //! A server without streams, and callers of its API.
 
 use std::io::Write as _;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::{Value, json};
@@ -151,6 +151,17 @@ impl Rig {
     /// Runs `pulse-server admin …` on this server's data folder; what it printed.
     #[track_caller]
     pub(super) fn admin(&self, arguments: &[&str], input: &str) -> Result<Value, String> {
+        let output = self.begin_admin(arguments, input).wait_with_output().unwrap();
+        if output.status.success() {
+            Ok(serde_json::from_slice(&output.stdout).unwrap())
+        } else {
+            Err(String::from_utf8_lossy(&output.stderr).into_owned())
+        }
+    }
+
+    /// Begins to.
+    #[track_caller]
+    pub(super) fn begin_admin(&self, arguments: &[&str], input: &str) -> Child {
         let mut command = Command::new(binary());
         command
             .arg("admin")
@@ -160,12 +171,7 @@ impl Rig {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.current_dir(self.pulse.stage().path()).spawn().unwrap();
         child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
-        let output = child.wait_with_output().unwrap();
-        if output.status.success() {
-            Ok(serde_json::from_slice(&output.stdout).unwrap())
-        } else {
-            Err(String::from_utf8_lossy(&output.stderr).into_owned())
-        }
+        child
     }
 
     /// An operator of the server, logged in.
