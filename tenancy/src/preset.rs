@@ -9,7 +9,7 @@ use serde_json::Map;
 use crate::authority::Permission;
 use crate::error::STATE;
 use crate::field::Fields;
-use crate::name::{name_key, search_key};
+use crate::name::{name_key, normal, search_key};
 use crate::page::{Page, PageRequest, page};
 use crate::project::{self, Project};
 use crate::store::{Entity, Json, Tx, is, record, set};
@@ -254,6 +254,15 @@ pub async fn filled<T: Tx>(
     filled.ok_or_else(|| Error::internal("a draft makes an input"))?
 }
 
+/// The preset of a project that has exactly this name; otherwise the one that has it to people.
+async fn called<T: Tx>(tx: &mut T, project_id: ProjectId, name: &str) -> Result<Option<Preset>, Error> {
+    let exact = vec![is("project_id", project_id), is("name", normal(name))];
+    if let Some(preset) = tx.find(exact).await? {
+        return Ok(Some(preset));
+    }
+    tx.find(vec![is("project_id", project_id), is("name_key", search_key(name))]).await
+}
+
 /// What streams get from drafts, with what their presets say. Each preset is looked up once.
 ///
 /// # Errors
@@ -273,13 +282,10 @@ pub async fn fill<T: Tx>(
             filled.push(Ok(draft.stream.named(&draft.name)));
             continue;
         };
-        let key = search_key(name);
-        if !presets.contains_key(&key) {
-            let filter = vec![is("project_id", project_id), is("name_key", key.clone())];
-            let preset: Option<Preset> = tx.find(filter).await?;
-            presets.insert(key.clone(), preset.map(|preset| preset.stream.0));
+        if !presets.contains_key(name) {
+            presets.insert(name.clone(), called(tx, project_id, name).await?.map(|preset| preset.stream.0));
         }
-        filled.push(match presets.get(&key) {
+        filled.push(match presets.get(name) {
             Some(Some(preset)) => Ok(draft.stream.over(preset).named(&draft.name)),
             _ => Err(Error::field("/preset", "unknown", "The project has no such preset.")),
         });

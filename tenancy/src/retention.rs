@@ -79,6 +79,18 @@ async fn oldest<T: Tx, R: Record>(tx: &mut T, filter: Vec<Condition>, limit: u32
     tx.select_rows(select).await?.into_iter().map(R::from_row).collect()
 }
 
+/// Their ids alone: what cannot be read must go as well, and keep nothing behind it.
+async fn oldest_ids<T: Tx, R: Record, I: Cell>(
+    tx: &mut T,
+    filter: Vec<Condition>,
+    limit: u32,
+) -> Result<Vec<I>, Error> {
+    let select = Select { table: R::TABLE, order: Order::of_removal(&filter), filter, limit };
+    let place = R::TABLE.place("id")?;
+    let rows = tx.select_rows(select).await?;
+    Ok(rows.iter().filter_map(|row| row.get(place).cloned().and_then(I::from_value)).collect())
+}
+
 /// Removes accounts whose address was never verified.
 async fn unverified<T: Tx>(tx: &mut T, before: WallTime) -> Result<u64, Error> {
     let filter = vec![null("verified_at"), some("email_key"), below("created_at", before)];
@@ -103,8 +115,7 @@ async fn children<T: Tx, R: Record, I: Cell + Copy + Send + Sync>(
 
 /// Removes streams, what hangs on them first.
 async fn streams<T: Tx>(tx: &mut T, filter: Vec<Condition>) -> Result<u64, Error> {
-    let streams: Vec<Stream> = oldest(tx, filter, BATCH).await?;
-    let ids: Vec<StreamId> = streams.iter().map(|stream| stream.id).collect();
+    let ids: Vec<StreamId> = oldest_ids::<T, Stream, _>(tx, filter, BATCH).await?;
     let keys = children::<T, StreamKey, _>(tx, "stream_id", &ids).await?
         + children::<T, Revocation, _>(tx, "stream_id", &ids).await?
         + children::<T, StreamLabel, _>(tx, "stream_id", &ids).await?;

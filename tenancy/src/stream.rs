@@ -273,8 +273,9 @@ pub async fn of_name<T: Tx>(tx: &mut T, project_id: ProjectId, name: &str) -> Re
     // As it is written down, or was by an earlier version.
     let names = [name.to_owned(), name::normal(name)];
     let filter = vec![is("project_id", project_id), one_of("name", names), null("deleted_at")];
-    let found: Vec<Stream> = tx.list(filter, 1).await?;
-    found.first().map(|stream| stream.id).ok_or(Error::NotFound)
+    let found: Vec<Stream> = tx.list(filter, 2).await?;
+    let exact = found.iter().find(|stream| stream.name == name);
+    exact.or(found.first()).map(|stream| stream.id).ok_or(Error::NotFound)
 }
 
 /// The streams of a project.

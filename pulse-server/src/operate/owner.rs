@@ -58,8 +58,14 @@ pub(super) fn check(config: &Config) -> Result<(), Foreign> {
 /// [`Foreign`]; none where the folder is to be made, too.
 pub(super) fn check_making(config: &Config) -> Result<(), Foreign> {
     let theirs = |metadata: &Metadata| metadata.uid() != own();
+    let key = config.database.master_key_file.is_none().then(|| platform::master_key_file(config));
+    let database = match platform::location(config) {
+        Ok(Location::File(file)) => Some(file),
+        _ => None,
+    };
+    let makes = key.into_iter().chain(database).any(|file| !file.exists());
     match std::fs::metadata(&config.data_dir) {
-        Ok(folder) if theirs(&folder) && !platform::master_key_file(config).exists() => Err(Foreign::new(
+        Ok(folder) if theirs(&folder) && makes => Err(Foreign::new(
             &config.data_dir,
             folder.uid(),
             ", whose server could not read what you make there",

@@ -10,7 +10,7 @@ use tenancy::{Call, Error, Principal, api_key, retention};
 use crate::v1::Api;
 
 const MINUTE: Duration = Duration::from_secs(60);
-/// How often what was counted is written down, where nothing wants it sooner.
+/// How often what was counted is written down where no media is counted, which wants it sooner.
 const WRITE_DOWN_EVERY: Duration = Duration::from_secs(10);
 /// How often what is past its time is looked for.
 const PURGE_EVERY: Duration = Duration::from_secs(3600);

@@ -1,6 +1,6 @@
 //! The master key's file: 32 bytes that only the server's user may read.
 
-use std::fs::{File, Metadata, OpenOptions, Permissions};
+use std::fs::{File, Metadata, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _, fchown};
 use std::path::{Path, PathBuf};
@@ -156,6 +156,21 @@ pub(super) fn make(path: &Path) -> Result<Option<MasterKey>, MasterKeyError> {
     }
     tracing::info!(file = %path.display(), "a master key was made; back it up, elsewhere than the database");
     Ok(Some(key))
+}
+
+/// Holds the folder of the key, until dropped; `None` while another process does. Where a file system has no such locks, nobody waits.
+///
+/// # Errors
+///
+/// [`MasterKeyError::File`].
+pub(super) fn try_hold(path: &Path) -> Result<Option<File>, MasterKeyError> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let failed = |source| MasterKeyError::File { path: path.to_owned(), source };
+    let folder = File::open(folder).map_err(failed)?;
+    match folder.try_lock() {
+        Err(TryLockError::WouldBlock) => Ok(None),
+        Ok(()) | Err(TryLockError::Error(_)) => Ok(Some(folder)),
+    }
 }
 
 /// Writes the key of a rotation beside the one in force, whose owner and mode it takes: the server has to be able to read it,

@@ -6,6 +6,7 @@ mod schema;
 #[cfg(test)]
 mod tests;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -120,7 +121,7 @@ async fn open_database(config: &Config, absent: Absent, now: WallTime) -> Result
     Ok(db)
 }
 
-/// Opens a database that another process may have for a moment: a command, or a server that is being replaced.
+/// Opens a database that another process may have for a moment, as a command has.
 async fn opened_soon(location: Location) -> Result<Db, sql::Error> {
     let began = Instant::now();
     loop {
@@ -168,8 +169,27 @@ pub(crate) async fn open(config: &Config, absent: Absent) -> Result<Opened, Plat
     Ok(Opened { db, tenancy, made })
 }
 
-/// Opens with the key of a rotation that was broken off between the database and the file.
+/// Opens with the key of a rotation that was going on, or was broken off between the database and the file.
 async fn after_rotation(db: &Db, path: &Path, now: WallTime) -> Result<Tenancy, PlatformError> {
+    let _held = hold_master_key(path).await?;
+    match Tenancy::open(db, &master_key::read_present(path)?, now).await {
+        Err(VaultError::WrongMasterKey) => finish_rotation(db, path, now).await,
+        opened => Ok(opened?),
+    }
+}
+
+/// Waits for who rotates the key, and keeps others from it.
+async fn hold_master_key(path: &Path) -> Result<File, MasterKeyError> {
+    loop {
+        if let Some(held) = master_key::try_hold(path)? {
+            return Ok(held);
+        }
+        sleep(LOCK_PAUSE).await;
+    }
+}
+
+/// Opens with the key that lies beside the file, and puts it in place.
+async fn finish_rotation(db: &Db, path: &Path, now: WallTime) -> Result<Tenancy, PlatformError> {
     let wrong = || MasterKeyError::Wrong { path: path.to_owned() };
     let next = master_key::read(&master_key::next(path))?.ok_or_else(wrong)?;
     let tenancy = match Tenancy::open(db, &next, now).await {
@@ -189,11 +209,12 @@ pub(crate) async fn rotate_master_key(
 ) -> Result<PathBuf, PlatformError> {
     let path = master_key::path(config);
     let now = call.now;
+    let _held = hold_master_key(&path).await?;
     let mut old = master_key::read_present(&path)?;
     match Tenancy::open(db, &old, now).await {
         // The key in force lies beside the file, where the next one goes: it is put in place first.
         Err(VaultError::WrongMasterKey) => {
-            after_rotation(db, &path, now).await?;
+            finish_rotation(db, &path, now).await?;
             old = master_key::read_present(&path)?;
         }
         opened => drop(opened?),

@@ -17,6 +17,10 @@ use super::failure::Failure;
 const NULL_CHARACTER: &str = "text cannot have the character U+0000";
 /// What [`Strict`] says of a name that an object has twice.
 const TWICE: &str = "this field is there twice";
+/// What [`Strict`] says of a name with a meaning of its own to `serde_json`: its value would be read as JSON within text, unchecked.
+const RESERVED: &str = "this name is reserved";
+/// What such names begin with.
+const PRIVATE: &str = "$serde_json::private::";
 
 /// Reads JSON into `T`.
 pub(super) fn parse<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Failure> {
@@ -113,6 +117,9 @@ impl<'de> DeserializeSeed<'de> for Name<'_> {
     fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
         let name: Cow<'de, str> = serde::Deserialize::deserialize(deserializer)?;
         Strict.visit_str(&name)?;
+        if name.starts_with(PRIVATE) {
+            return Err(D::Error::custom(RESERVED));
+        }
         if self.0.insert(name.into_owned()) { Ok(()) } else { Err(D::Error::custom(TWICE)) }
     }
 }
@@ -158,6 +165,8 @@ fn wrong(place: String, text: &str) -> (String, &'static str, Cow<'static, str>)
         (place, "unknown_field", "There is no such field, or what it is for does not exist yet.".into())
     } else if text == TWICE {
         (place, "duplicate_field", "This field is there twice.".into())
+    } else if text == RESERVED {
+        (place, "reserved_name", "This name is reserved.".into())
     } else if text == NULL_CHARACTER {
         (place, "invalid_text", "Text cannot have the character U+0000.".into())
     } else if text.starts_with("unknown variant") {
@@ -315,6 +324,21 @@ mod tests {
             assert_eq!(first(json)[..2], [place, "duplicate_field"], "{json}");
         }
         assert!(parse::<Body>(br#"{"name":"a","metadata":{"k":{"l":1},"m":{"l":1}}}"#).is_ok());
+    }
+
+    #[test]
+    fn names_that_have_a_meaning_of_their_own_to_the_parser_are_refused_wherever_they_stand() {
+        let name = "$serde_json::private::RawValue";
+        for inner in
+            [format!(r#""{name}":"x""#), format!(r#""a":1,"{name}":"x""#), format!(r#""{name}":"[]","a":1"#)]
+        {
+            let json = format!(r#"{{"name":"a","metadata":{{"k":{{{inner}}}}}}}"#);
+            assert_eq!(first(&json)[1], "reserved_name", "{json}");
+        }
+        let json = r#"{"name":"a","metadata":{"k":{"\u0024serde_json::private::RawValue":"x"}}}"#;
+        assert_eq!(first(json)[1], "reserved_name");
+        let json = format!(r#"{{"name":"a","metadata":{{"{name}":"x"}}}}"#);
+        assert_eq!(first(&json)[1], "reserved_name");
     }
 
     #[test]

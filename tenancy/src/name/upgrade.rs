@@ -7,7 +7,7 @@ use crate::preset::Preset;
 use crate::project::Project;
 use crate::settings::{self, Settings};
 use crate::store::{
-    Assign, BoxFuture, Cell as _, Condition, Order, Record as _, Row, Select, Store, Table, Tx as _, Value,
+    Assign, BoxFuture, Cell as _, Condition, Order, Record as _, Row, Select, Store, Table, Tx as _,
 };
 use crate::stream::Stream;
 
@@ -41,8 +41,8 @@ async fn bring_up_table<S: Store>(store: &S, table: &'static Table) -> Result<()
         let select = Select { table, filter, order: Order::Newest, limit: BATCH };
         let rows = store.read().await?.select_rows(select).await?;
         for row in &rows {
-            if let Some((id, key)) = outdated(table, row)? {
-                write(store, table, id, key).await?;
+            if let Some(outdated) = outdated(table, row)? {
+                write(store, table, outdated).await?;
             }
         }
         let Some(last) = rows.last() else { return Ok(()) };
@@ -50,22 +50,33 @@ async fn bring_up_table<S: Store>(store: &S, table: &'static Table) -> Result<()
     }
 }
 
-/// The id and the key of a row that has another key.
-fn outdated(table: &'static Table, row: &Row) -> Result<Option<(Value, String)>, Error> {
+/// A row that has another key than its name says.
+struct Outdated {
+    id: String,
+    name: String,
+    key: String,
+}
+
+fn outdated(table: &'static Table, row: &Row) -> Result<Option<Outdated>, Error> {
     let text = |column| Ok::<_, Error>(row.get(table.place(column)?).cloned().and_then(String::from_value));
     let (Some(id), Some(name), Some(stored)) = (text("id")?, text("name")?, text("name_key")?) else {
         return Err(Error::internal(format!("a row of {} has no name", table.name)));
     };
     let key = super::name_key(&name);
-    Ok((key != stored).then(|| (id.into_value(), key)))
+    Ok((key != stored).then_some(Outdated { id, name, key }))
 }
 
 /// Writes a key, unless another has it: then both were there before, and this one keeps the key that it had.
-async fn write<S: Store>(store: &S, table: &'static Table, id: Value, key: String) -> Result<(), Error> {
-    let written = store.write((id, key), move |tx, (id, key)| {
+async fn write<S: Store>(store: &S, table: &'static Table, outdated: Outdated) -> Result<(), Error> {
+    let written = store.write(outdated, move |tx, Outdated { id, name, key }| {
         Box::pin(async move {
+            // Whoever has another name by now has its key as well.
+            let same = vec![
+                Condition::Is("id", id.clone().into_value()),
+                Condition::Is("name", name.clone().into_value()),
+            ];
             let assign = vec![Assign::Set("name_key", key.clone().into_value())];
-            tx.update_rows(table, vec![Condition::Is("id", id.clone())], assign).await.map(drop)
+            tx.update_rows(table, same, assign).await.map(drop)
         })
     });
     match written.await {

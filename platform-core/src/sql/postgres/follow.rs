@@ -125,7 +125,11 @@ impl Follower {
                     }
                 }
                 None => match Listening::open(shared).await {
-                    Ok(again) => listening = Some(again),
+                    Ok(again) => {
+                        listening = Some(again);
+                        // A poll in between may have been answered by the server that was going.
+                        self.lost = true;
+                    }
                     Err(_) => sleep(poll_interval).await,
                 },
             }

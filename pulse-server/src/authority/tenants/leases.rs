@@ -38,6 +38,8 @@ struct Held {
     places: HashMap<StreamId, Place>,
     /// Of places, so far.
     numbers: u64,
+    /// The process ends: nothing is taken or renewed any more.
+    over: bool,
 }
 
 /// A stream's place: from when the first publisher comes until the last has gone or it is lost.
@@ -184,7 +186,7 @@ impl Leases {
     async fn renew(&self, api: &Api) -> Result<Vec<(StreamId, u64)>, Error> {
         let numbers: HashMap<StreamId, u64> =
             self.held().places.iter().map(|(id, place)| (*id, place.number)).collect();
-        if numbers.is_empty() {
+        if numbers.is_empty() || self.held().over {
             return Ok(Vec::new());
         }
         let call = api.tenancy.call(Principal::System, now());
@@ -210,7 +212,7 @@ impl Leases {
     /// cannot be had.
     async fn is_gone(&self, api: &Api, id: StreamId, number: u64) -> Result<bool, Error> {
         let _turn = self.turn(id).lock().await;
-        if !self.is_held(id, number) {
+        if !self.is_held(id, number) || self.held().over {
             return Ok(false);
         }
         match self.write(api, id, None, false).await {
@@ -347,6 +349,7 @@ impl Shared {
 
     /// Gives up all leases, so that another server can have the streams at once. For the end of the process.
     pub(super) async fn give_up_leases(&self) -> Result<u64, Error> {
+        self.leases.held().over = true;
         // Of no process: all of the node's are another's.
         let node = Node { boot_id: String::new(), ..self.leases.node.clone() };
         self.api.db.write(node, |tx, node| Box::pin(lease::forget_others(tx, node))).await

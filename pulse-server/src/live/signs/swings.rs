@@ -76,6 +76,8 @@ impl Swings {
     /// The clock has skipped something: what was counted meanwhile is no rate of what the encoder does.
     pub(super) fn skip(&mut self) {
         (self.start_ms, self.bytes) = (None, 0);
+        // Spans that no skip ends may not come for long; what swings still shows again.
+        self.slow = None;
         self.quick.skip();
     }
 
