@@ -119,22 +119,21 @@ impl Follower {
             match &mut listening {
                 Some(open) => {
                     if !open.turn(shared, poll_interval).await {
-                        // It is made anew at the next turn.
+                        // It is made anew at once, before anything is asked: an answer could come from the server that is going.
                         listening = None;
                         self.lost(shared);
+                        continue;
                     }
                 }
                 None => match Listening::open(shared).await {
-                    Ok(again) => {
-                        listening = Some(again);
-                        // A poll in between may have been answered by the server that was going.
-                        self.lost = true;
-                    }
+                    Ok(again) => listening = Some(again),
                     Err(_) => sleep(poll_interval).await,
                 },
             }
-            if self.poll(shared).await.is_err() {
-                self.lost(shared);
+            match self.poll(shared).await {
+                // As long as nobody listens, each poll takes the place anew.
+                Ok(()) => self.lost &= listening.is_none(),
+                Err(_) => self.lost(shared),
             }
         }
     }
@@ -150,7 +149,6 @@ impl Follower {
     /// as some that were read already. What was written in between may be among those, so all that is known is old.
     async fn begin_anew(&mut self, tx: &mut Tx, shared: &Shared) -> Result<(), Error> {
         self.at = outbox::end(tx).await?;
-        self.lost = false;
         shared.changes.begin_anew();
         Ok(())
     }
