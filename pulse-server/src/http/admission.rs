@@ -39,10 +39,12 @@ pub(super) fn view(head: &Head, stream: StreamId, token: Option<Secret>) -> View
 
 /// The answer to somebody who is refused; the operator's log learns why.
 pub(super) fn denied(app: &App, stream: &StreamId, remote: SocketAddr, refusal: &Denied) -> Problem {
-    let (stream, code, why) = (app.shown(stream), refusal.code.as_str(), &refusal.why);
+    let (code, why) = (refusal.code.as_str(), &refusal.why);
     match app.refused_viewers.say() {
-        Some(unsaid) => tracing::info!(stream, %remote, code, why, unsaid, "viewer refused"),
-        None => tracing::debug!(stream, %remote, code, why, "viewer refused"),
+        Some(unsaid) => {
+            tracing::info!(stream = app.shown(stream), %remote, code, why, unsaid, "viewer refused");
+        }
+        None => tracing::debug!(stream = app.shown(stream), %remote, code, why, "viewer refused"),
     }
     refused(refusal)
 }

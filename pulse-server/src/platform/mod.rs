@@ -7,6 +7,7 @@ mod schema;
 mod tests;
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
@@ -52,7 +53,7 @@ pub enum PlatformError {
     Mail(String),
 }
 
-/// How long a database that another process has is waited for.
+/// How long a database that another process has is waited for, and a master key that one rotates.
 const LOCK_PATIENCE: Duration = Duration::from_secs(3);
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
@@ -180,12 +181,15 @@ async fn after_rotation(db: &Db, path: &Path, now: WallTime) -> Result<Tenancy, 
 
 /// Waits for who rotates the key, and keeps others from it.
 async fn hold_master_key(path: &Path) -> Result<File, MasterKeyError> {
-    loop {
+    let began = Instant::now();
+    while began.elapsed() < LOCK_PATIENCE {
         if let Some(held) = master_key::try_hold(path)? {
             return Ok(held);
         }
         sleep(LOCK_PAUSE).await;
     }
+    let source = io::Error::new(io::ErrorKind::ResourceBusy, "another process is rotating it");
+    Err(MasterKeyError::File { path: path.to_owned(), source })
 }
 
 /// Opens with the key that lies beside the file, and puts it in place.

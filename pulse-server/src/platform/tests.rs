@@ -57,6 +57,32 @@ async fn a_key_that_was_lost_is_not_replaced_and_does_again_when_it_is_back() {
 }
 
 #[tokio::test]
+async fn of_two_rotations_at_once_one_follows_the_other_and_the_key_in_the_file_opens() {
+    for (_folder, config) in places() {
+        let Opened { db, tenancy, .. } = open(&config, Absent::Make).await.unwrap();
+        let before = master_key::read_present(&master_key::path(&config)).unwrap();
+        let call = tenancy.call(tenancy::Principal::Operator, SystemTime::now().into());
+        let rotate = || rotate_master_key(&db, &config, &call);
+        let (one, two) = tokio::join!(rotate(), rotate());
+        assert_eq!((one.unwrap(), two.unwrap()), (master_key::path(&config), master_key::path(&config)));
+        db.close().await;
+        assert_ne!(master_key::read_present(&master_key::path(&config)).unwrap(), before);
+        assert_eq!(opened(&config).await, None);
+    }
+}
+
+#[tokio::test]
+async fn who_holds_the_key_for_long_is_not_waited_for_for_ever() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("master.key");
+    let held = master_key::try_hold(&path).unwrap();
+    assert!(held.is_some() && master_key::try_hold(&path).unwrap().is_none());
+    assert!(matches!(hold_master_key(&path).await, Err(MasterKeyError::File { .. })));
+    drop(held);
+    assert!(hold_master_key(&path).await.is_ok());
+}
+
+#[tokio::test]
 async fn a_first_start_that_was_broken_off_is_followed_by_another() {
     for (_folder, config) in places() {
         // Before the key: the database is there, without keys.

@@ -1,16 +1,18 @@
 //! Names are compared by what people see, and so are those of a store that compared them in lower case.
 
+use tenancy::preset::{self, Preset, PresetInput, StreamDefaults, StreamDraft};
 use tenancy::settings::Settings;
-use tenancy::store::{Assign, Condition, Record as _, Store, Tx as _, Value};
-use tenancy::stream::{self, Stream, StreamFilter};
+use tenancy::store::{Assign, Condition, Record as _, Store, Table, Tx as _, Value};
+use tenancy::stream::{self, PlaybackPolicy, Stream, StreamFilter};
 use tenancy::{Error, PageRequest, Principal, StreamId, Tenancy};
 
-use crate::world::{World, on_each_store, read};
+use crate::world::{World, on_each_store, read, write};
 
 on_each_store!(
     names_that_look_alike_are_one,
     a_store_that_compared_in_lower_case_compares_anew,
     of_two_names_that_are_one_now_both_stay,
+    of_two_names_that_are_one_now_the_exact_one_is_meant,
 );
 
 async fn found<S: Store>(
@@ -48,19 +50,72 @@ async fn names_that_look_alike_are_one<S: Store>(w: World<S>) {
 
 /// Makes of a store one that an earlier version wrote: these streams have these names and keys.
 async fn written_before<S: Store>(w: &World<S>, streams: &[(StreamId, &'static str, &'static str)]) {
-    let old = w.store.write(streams.to_vec(), |tx, streams| {
+    for (id, name, key) in streams {
+        named_before(w, Stream::TABLE, id.to_string(), name, key).await;
+    }
+    let old = w.store.write((), |tx, ()| {
         Box::pin(async move {
-            for (id, name, key) in streams {
-                let text = |text: &str| Value::Text(text.to_owned());
-                let assign = vec![Assign::Set("name", text(name)), Assign::Set("name_key", text(key))];
-                let this = vec![Condition::Is("id", text(&id.to_string()))];
-                assert_eq!(tx.update_rows(Stream::TABLE, this, assign).await?, 1);
-            }
             let assign = vec![Assign::Set("name_keys", Value::Integer(0))];
             tx.update_rows(Settings::TABLE, Vec::new(), assign).await.map(drop)
         })
     });
     old.await.unwrap();
+}
+
+/// Gives something the name and the key that an earlier version gave it.
+async fn named_before<S: Store>(
+    w: &World<S>,
+    table: &'static Table,
+    id: String,
+    name: &'static str,
+    key: &'static str,
+) {
+    let named = w.store.write(id, move |tx, id| {
+        Box::pin(async move {
+            let text = |text: &str| Value::Text(text.to_owned());
+            let assign = vec![Assign::Set("name", text(name)), Assign::Set("name_key", text(key))];
+            tx.update_rows(table, vec![Condition::Is("id", text(id))], assign).await
+        })
+    });
+    assert_eq!(named.await.unwrap(), 1);
+}
+
+async fn of_two_names_that_are_one_now_the_exact_one_is_meant<S: Store>(w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let decomposed = w.stream(&owner, project_id, "One").await.unwrap().stream.id;
+    // The newer one, which is listed first.
+    let composed = w.stream(&owner, project_id, "Caf\u{E9}").await.unwrap().stream.id;
+    written_before(&w, &[(decomposed, "Cafe\u{301}", "cafe\u{301}")]).await;
+    for (name, id) in [("Cafe\u{301}", decomposed), ("Caf\u{E9}", composed)] {
+        let tx = &mut w.store.read().await.unwrap();
+        assert_eq!(stream::of_name(tx, project_id, name).await.unwrap(), id, "{name:?}");
+    }
+    let policy = |policy| StreamDefaults { playback_policy: Some(policy), ..StreamDefaults::default() };
+    let mut presets = Vec::new();
+    for (name, of) in [("MASSE", PlaybackPolicy::Public), ("Two", PlaybackPolicy::Signed)] {
+        let input = PresetInput { name: name.to_owned(), stream: policy(of) };
+        let made = write!(w, &owner, [input] | tx, call | preset::create(tx, call, project_id, &input));
+        presets.push(made.unwrap().id);
+    }
+    named_before(&w, Preset::TABLE, presets[1].to_string(), "Ma\u{DF}e", "ma\u{DF}e").await;
+    for (name, of) in [
+        ("Ma\u{DF}e", PlaybackPolicy::Signed),
+        ("MASSE", PlaybackPolicy::Public),
+        ("masse", PlaybackPolicy::Public),
+    ] {
+        let draft = StreamDraft {
+            name: format!("By {name}"),
+            preset: Some(name.to_owned()),
+            stream: StreamDefaults::default(),
+        };
+        let filled = write!(
+            w,
+            &owner,
+            [draft] | tx,
+            call | preset::fill(tx, call, project_id, std::slice::from_ref(&draft))
+        );
+        assert_eq!(filled.unwrap().remove(0).unwrap().playback_policy, of, "{name:?}");
+    }
 }
 
 async fn a_store_that_compared_in_lower_case_compares_anew<S: Store>(w: World<S>) {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use tenancy::api_key::{self, ApiKeyInput};
 use tenancy::settings::{self, SettingsPatch};
 use tenancy::signing_key::{self, SigningAlgorithm, SigningKeyInput};
-use tenancy::store::{Select, Store, Tx};
+use tenancy::store::{Assign, Cell as _, Condition, Record as _, Select, Store, Tx, Value};
 use tenancy::{Error, Permission, Principal, organization, project, retention, stream, user};
 
 use crate::world::{World, on_each_store, read, registration, write};
@@ -17,6 +17,7 @@ on_each_store!(
     logins_and_tokens_go_when_they_have_ended,
     audit_rows_go_after_as_many_days_as_operators_set,
     keys_that_have_expired_go,
+    what_cannot_be_read_goes_as_well,
 );
 
 /// Purges until there is nothing left to do; how many rows went.
@@ -48,6 +49,25 @@ async fn what_is_in_use_stays<S: Store>(mut w: World<S>) {
     assert_eq!(purge(&w).await, 0);
     assert!(w.rows().await == before);
     read!(w, &owner, |tx, call| stream::read(tx, call, id)).unwrap();
+}
+
+async fn what_cannot_be_read_goes_as_well<S: Store>(mut w: World<S>) {
+    let (owner, _, project_id) = w.tenant("a@example.org").await;
+    let id = w.stream(&owner, project_id, "Broken").await.unwrap().stream.id;
+    let broken = w.store.write((id, w.now), |tx, (id, now)| {
+        Box::pin(async move {
+            let metadata = r#"{"k":{"$serde_json::private::RawValue":"x","a":1}}"#;
+            let assign = vec![
+                Assign::Set("metadata", Value::Text(metadata.to_owned())),
+                Assign::Set("deleted_at", now.into_value()),
+            ];
+            tx.update_rows(stream::Stream::TABLE, vec![Condition::Is("id", id.into_value())], assign).await
+        })
+    });
+    assert_eq!(broken.await.unwrap(), 1);
+    w.pass(retention::KEPT + Duration::from_millis(1));
+    assert_eq!(purge(&w).await, 2, "the stream and its key");
+    assert_eq!(rows_of(&w, "tenancy_streams").await, 0);
 }
 
 async fn what_was_deleted_goes_with_all_that_is_in_it<S: Store>(mut w: World<S>) {
